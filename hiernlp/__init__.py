@@ -1,0 +1,34 @@
+"""hiernlp: one transformer encoder, many NLP tasks, each at the layer that suits it.
+
+Example:
+    >>> import hiernlp
+    >>> analyzer = hiernlp.load("my-model")  # doctest: +SKIP
+    >>> document = analyzer("Leibniz was born in Leipzig.", tasks=["upos"])  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hiernlp.inference.analyzer import Analyzer
+
+__all__ = ["load"]
+
+
+def load(folder: str | Path, *, device: str | None = None, dtype: str = "float32") -> Analyzer:
+    """Load an analyzer from a model folder or a hub id.
+
+    Args:
+        folder: a folder that training made, or a hub id.
+        device: where to run, such as ``cuda``; by default the accelerator that there is, or else the processor.
+        dtype: ``float32`` or ``bfloat16`` weights; the latter is faster where the hardware has it.
+
+    Raises:
+        ModelFolderError: the folder is missing, incomplete or damaged.
+    """
+    from hiernlp.inference.analyzer import Analyzer  # noqa: PLC0415 - torch and transformers take seconds
+
+    return Analyzer.load(folder, device=device, dtype=dtype)

@@ -1,0 +1,1 @@
+"""From several tasks' losses to one backward pass: one method a file."""

@@ -1,0 +1,127 @@
+"""The command line: thin, and light to import, so that ``--help`` answers at once."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="hiernlp",
+    help="Train one transformer encoder on many NLP tasks, each at its own layer, and analyse text with it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change the recipe, e.g. training.epochs=3.")
+]
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help="A recipe file, or the name of a bundled recipe.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The model folder to make.")],
+    overrides: Overrides = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+) -> None:
+    """Train a model by a recipe, score it and save it."""
+    from hiernlp.cli.training import train_command  # noqa: PLC0415 - imports here and below are heavy
+
+    raise typer.Exit(train_command(recipe, output, overrides=overrides or [], resume=resume, quiet=quiet))
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Argument(help="A model folder or a hub id.")],
+    corpus: Annotated[str | None, typer.Option(help="A corpus file; by default the recipe's corpora.")] = None,
+    reader: Annotated[str | None, typer.Option(help="How to read --corpus; by default by its suffix.")] = None,
+    split: Annotated[str, typer.Option(help="Which split of the recipe's corpora: train, dev or test.")] = "dev",
+    tasks: Annotated[str | None, typer.Option(help="Tasks to score, separated by commas; by default all.")] = None,
+    labels: Annotated[bool, typer.Option("--labels", help="Show each label's figures and the confusions.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
+) -> None:
+    """Score a model on annotated text."""
+    from hiernlp.cli.evaluation import evaluate_command  # noqa: PLC0415
+
+    evaluate_command(model, corpus=corpus, reader=reader, split=split, tasks=_names(tasks), labels=labels, as_json=json)
+
+
+@app.command()
+def analyze(
+    model: Annotated[str, typer.Argument(help="A model folder or a hub id.")],
+    files: Annotated[list[str] | None, typer.Argument(help="Text or CoNLL-U files; - or none for standard input.")] = None,
+    tasks: Annotated[str | None, typer.Option(help="Tasks wanted, separated by commas; by default all.")] = None,
+    output_format: Annotated[str, typer.Option("--format", "-f", help="table, json or conllu.")] = "table",
+    input_format: Annotated[
+        str, typer.Option("--input", help="text, conllu, or auto: CoNLL-U if the file's name ends so.")
+    ] = "auto",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file to write; by default standard output.")] = None,
+    probabilities: Annotated[bool, typer.Option("--probabilities", help="Write probabilities too.")] = False,
+    picture: Annotated[Path | None, typer.Option(help="Also draw the analysis: a .png or .svg file.")] = None,
+    dtype: Annotated[str, typer.Option(help="float32, or bfloat16 for speed where the hardware has it.")] = "float32",
+    device: Annotated[str | None, typer.Option(help="Where to run, e.g. cuda; by default what there is.")] = None,
+) -> None:
+    """Analyse text, no deeper than the tasks asked for need."""
+    from hiernlp.cli.analysis import analyze_command  # noqa: PLC0415
+
+    analyze_command(
+        model,
+        files or ["-"],
+        tasks=_names(tasks),
+        output_format=output_format,
+        input_format=input_format,
+        output=output,
+        probabilities=probabilities,
+        picture=picture,
+        dtype=dtype,
+        device=device,
+    )
+
+
+@app.command()
+def tasks() -> None:
+    """List the bundled tasks."""
+    from hiernlp.cli.listing import list_tasks  # noqa: PLC0415
+
+    list_tasks()
+
+
+@app.command()
+def recipes() -> None:
+    """List the bundled recipes."""
+    from hiernlp.cli.listing import list_recipes  # noqa: PLC0415
+
+    list_recipes()
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of recipes, for editors."""
+    from hiernlp.cli.listing import print_schema  # noqa: PLC0415
+
+    print_schema()
+
+
+def _names(text: str | None) -> list[str] | None:
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def main() -> None:
+    """Run the command line; what the user can mend is one sentence on standard error and exit code 2."""
+    from hiernlp.errors import HierNLPError  # noqa: PLC0415
+
+    try:
+        app()
+    except HierNLPError as error:
+        sys.stderr.write(f"hiernlp: {error}\n")
+        sys.exit(2)
+    except BrokenPipeError:
+        # The reader of our output (head, say) has gone: nothing is left to do.
+        sys.stderr.close()
+        sys.exit(0)

@@ -1,0 +1,84 @@
+"""Cutting development and test data from training data."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field, model_validator
+
+from hiernlp.errors import DataError
+from hiernlp.settings import Settings
+
+if TYPE_CHECKING:
+    import datasets
+
+
+class Split(Settings):
+    """Shares of the training data that are held out."""
+
+    dev: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the sentences for development."""
+    test: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the sentences for the test."""
+    seed: int = 1
+    """Another seed gives another choice."""
+    by: Literal["document", "sentence", "auto"] = "auto"
+    """Hold out whole documents or single sentences; ``auto``: documents if any are marked."""
+
+    @model_validator(mode="after")
+    def _leaves_training_data(self) -> Split:
+        if self.dev + self.test >= 1:
+            raise ValueError(f"dev and test together must be less than 1, found {self.dev + self.test:g}")
+        return self
+
+
+def cut(dataset: datasets.Dataset, split: Split) -> dict[str, datasets.Dataset]:
+    """Return ``train`` and, where their share is not 0, ``dev`` and ``test``, each in the order of ``dataset``.
+
+    Units (documents; a sentence that belongs to none is a unit of its own) are put in an order that depends on nothing
+    but the seed and their name, then each share takes the next ones until one more would miss it by more than it does
+    now. A share that is not 0 gets at least one unit, and so does what is left to train on.
+
+    Raises:
+        DataError: there are too few units, or documents are asked for and none is marked.
+    """
+    wanted = {name: share for name, share in (("dev", split.dev), ("test", split.test)) if share}
+    if not wanted:
+        return {"train": dataset}
+    units = _units(dataset, split)
+    if len(units) < len(wanted) + 1:
+        what = "sentences" if split.by == "sentence" else "documents"
+        raise DataError(
+            f"expected at least {len(wanted) + 1} {what} to cut {' and '.join(wanted)} from, found {len(units)}; give "
+            "files of their own, or set the split's option `by: sentence`"
+        )
+    order = sorted(units, key=lambda name: hashlib.sha256(f"{split.seed}\0{name}".encode()).digest())
+    total = len(dataset)
+    chosen: dict[str, list[int]] = {}
+    at = 0
+    for later, (name, share) in zip(reversed(range(len(wanted))), wanted.items(), strict=True):
+        most = len(order) - 1 - later  # leaves a unit for every later share and for training
+        rows: list[int] = []
+        target = share * total
+        while at < most and (not rows or abs(len(rows) + len(units[order[at]]) - target) < abs(len(rows) - target)):
+            rows += units[order[at]]
+            at += 1
+        chosen[name] = sorted(rows)
+    held_out = {i for rows in chosen.values() for i in rows}
+    splits = {"train": dataset.select([i for i in range(total) if i not in held_out])}
+    return splits | {name: dataset.select(rows) for name, rows in chosen.items()}
+
+
+def _units(dataset: datasets.Dataset, split: Split) -> dict[str, list[int]]:
+    """Return the rows of every unit, by the unit's name."""
+    documents: Sequence[str | None] = [None] * len(dataset)
+    if split.by != "sentence":
+        documents = list(dataset["document"])
+        if split.by == "document" and not any(documents):
+            raise DataError("no document is marked in the training data; set the split's option `by: sentence`")
+    units: dict[str, list[int]] = {}
+    for i, document in enumerate(documents):
+        units.setdefault(f"sentence {i}" if document is None else f"document {document}", []).append(i)
+    return units

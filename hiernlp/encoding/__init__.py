@@ -1,0 +1,1 @@
+"""From words to batches: subwords with alignment, windows for long input, token-budget batches, collation."""

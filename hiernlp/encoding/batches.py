@@ -1,0 +1,56 @@
+"""Batches by a budget of subwords: sentences of like length together, in another order each epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+POOL = 50
+"""Batches' worth of sentences that are sorted by length at a time."""
+
+
+def plan_batches(lengths: Sequence[int], *, budget: int, seed: int | None = None, epoch: int = 0) -> list[list[int]]:
+    """Put sentences into batches whose size, padding included, stays within a budget.
+
+    Sentences are shuffled, sorted by length in pools of about fifty batches, cut into batches and the batches
+    shuffled; the same seed and epoch give the same batches. A sentence longer than the budget makes a batch by itself.
+
+    Args:
+        lengths: number of subwords of each sentence, special ones included.
+        budget: most subwords a batch, padding included.
+        seed: seed of the shuffling; None sorts all sentences by length, longest first, for evaluation and analysis.
+        epoch: epoch number; another one gives another shuffling.
+
+    Returns:
+        Indices of the sentences of each batch; each sentence is in exactly one.
+
+    Example:
+        >>> plan_batches([3, 9, 3, 3], budget=9)
+        [[1], [0, 2, 3]]
+    """
+    sizes = np.asarray(lengths, dtype=np.int64)
+    if len(sizes) == 0:
+        return []
+    if seed is None:
+        return _cut(np.argsort(-sizes, kind="stable"), sizes, budget)
+    generator = np.random.default_rng([seed, epoch])
+    order = generator.permutation(len(sizes))
+    pools = max(1, round(float(sizes.sum()) / (POOL * budget)))
+    batches: list[list[int]] = []
+    for pool in np.array_split(order, pools):
+        batches += _cut(pool[np.argsort(-sizes[pool], kind="stable")], sizes, budget)
+    return [batches[i] for i in generator.permutation(len(batches))]
+
+
+def _cut(order: np.ndarray, sizes: np.ndarray, budget: int) -> list[list[int]]:
+    """Cut sentences, longest first, into batches: the first of a batch has its padded length."""
+    batches: list[list[int]] = []
+    longest = 0
+    for i in order.tolist():
+        if batches and (len(batches[-1]) + 1) * longest <= budget:
+            batches[-1].append(i)
+        else:
+            batches.append([i])
+            longest = int(sizes[i])
+    return batches

@@ -1,0 +1,133 @@
+"""Words to subwords, with the alignment between them; every word has at least one subword."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from hiernlp.errors import HierNLPError
+from hiernlp.settings import Settings
+
+MOST_CHARACTERS = 1000
+"""Characters of a word that are read; no tokenizer makes sense of more, and some take time that grows faster."""
+
+
+class EncodingSettings(Settings):
+    """How words become subwords and batches."""
+
+    subword: Literal["first", "mean"] = "first"
+    """What stands for a word: its first subword's state, or the mean of all its subwords' states."""
+    window: int | None = Field(default=None, ge=8)
+    """Most subwords a run holds, special ones included; longer sentences go through overlapping windows. By default
+    what the encoder allows."""
+    pad_to_multiple: int = Field(default=1, ge=1)
+    """Pad lengths up to a multiple of this many subwords, so that compiled code and tensor cores see few lengths."""
+
+
+@dataclass(frozen=True)
+class Subwords:
+    """One sentence as subwords without special ones.
+
+    Attributes:
+        ids: the subwords of all words in order.
+        lengths: number of subwords of each word, at least one.
+    """
+
+    ids: list[int]
+    lengths: list[int]
+
+
+class SubwordEncoder:
+    """A fast tokenizer with what is needed to lay out its subwords.
+
+    Args:
+        tokenizer: a fast tokenizer of transformers.
+        limit: most subwords in one run of the encoder, special ones included.
+
+    Raises:
+        HierNLPError: the tokenizer is slow, or has no subword that can stand for an unknown word.
+    """
+
+    def __init__(self, tokenizer: Any, *, limit: int) -> None:  # noqa: ANN401 - a class per tokenizer
+        if not tokenizer.is_fast:
+            raise HierNLPError(f"encoder.name: {type(tokenizer).__name__} is not a fast tokenizer, which word alignment needs")
+        self.tokenizer = tokenizer
+        self.limit = limit
+        prefix, suffix = _special_ids(tokenizer)
+        self.prefix, self.suffix = prefix, suffix
+        self.size = limit - len(prefix) - len(suffix)
+        self.most_subwords = max(1, self.size // 4)
+        stand_ins = (tokenizer.unk_token_id, tokenizer.mask_token_id, tokenizer.pad_token_id)
+        unknown = next((i for i in stand_ins if i is not None), None)
+        if unknown is None:
+            raise HierNLPError("encoder.name: the tokenizer has no unknown, mask or padding subword")
+        self.unknown: int = unknown
+        self.padding: int = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
+
+    @classmethod
+    def from_pretrained(cls, name: str | Path, *, limit: int, revision: str | None = None) -> SubwordEncoder:
+        """Load a tokenizer from a folder or the hub."""
+        from transformers import AutoTokenizer  # noqa: PLC0415 - heavy
+
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(str(name), revision=revision or "main", use_fast=True)
+            if '"ByteLevel"' in tokenizer.backend_tokenizer.to_str()[:100_000] and not getattr(
+                tokenizer, "add_prefix_space", True
+            ):
+                # A word given by itself must look like one after a space, as in running text.
+                tokenizer = AutoTokenizer.from_pretrained(
+                    str(name), revision=revision or "main", use_fast=True, add_prefix_space=True
+                )
+        except (OSError, ValueError, ImportError) as error:
+            first = str(error).strip().splitlines()[0]
+            raise HierNLPError(f"encoder.name: no tokenizer can be loaded from {str(name)!r} ({first})") from error
+        return cls(tokenizer, limit=limit)
+
+    def encode(self, sentences: Sequence[Sequence[str]]) -> list[Subwords]:
+        """Return the subwords of each sentence, given as words.
+
+        A word that the tokenizer drops (zero-width characters, say) gets the unknown subword; a word of very many
+        subwords keeps the first quarter of a window of them.
+        """
+        if not sentences:
+            return []
+        encoded = self.tokenizer(
+            [[word[:MOST_CHARACTERS] for word in words] for words in sentences],
+            is_split_into_words=True,
+            add_special_tokens=False,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+            verbose=False,
+        )
+        return [
+            self._align(encoding.ids, encoding.word_ids, len(words))
+            for encoding, words in zip(encoded.encodings, sentences, strict=True)
+        ]
+
+    def _align(self, ids: list[int], word_ids: list[int | None], words: int) -> Subwords:
+        lengths = [0] * words
+        for word in word_ids:
+            if word is not None:
+                lengths[word] += 1
+        if len(ids) == sum(lengths) and words and min(lengths) > 0 and max(lengths) <= self.most_subwords:
+            return Subwords(ids, lengths)
+        of_word: list[list[int]] = [[] for _ in range(words)]
+        for subword, word in zip(ids, word_ids, strict=True):
+            if word is not None and len(of_word[word]) < self.most_subwords:
+                of_word[word].append(subword)
+        of_word = [subwords or [self.unknown] for subwords in of_word]
+        return Subwords([i for subwords in of_word for i in subwords], [len(subwords) for subwords in of_word])
+
+
+def _special_ids(tokenizer: Any) -> tuple[list[int], list[int]]:  # noqa: ANN401
+    """Return the special subwords that the tokenizer puts before and after one sentence."""
+    inner = tokenizer("a", add_special_tokens=False)["input_ids"]
+    whole = tokenizer("a")["input_ids"]
+    for at in range(len(whole) - len(inner) + 1):
+        if whole[at : at + len(inner)] == inner:
+            return whole[:at], whole[at + len(inner) :]
+    return [], []

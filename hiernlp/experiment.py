@@ -1,0 +1,314 @@
+"""From a recipe to a trained model folder: corpora, label spaces, model, training, evaluation, saving."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate.utils import DataLoaderConfiguration, set_seed
+
+from hiernlp.corpora import load_corpus
+from hiernlp.encoder import Encoder, load_config, resolve_encoder
+from hiernlp.encoding.subwords import SubwordEncoder
+from hiernlp.errors import DataError, HierNLPError, RecipeError, did_you_mean
+from hiernlp.files import replaced_file
+from hiernlp.hub.folder import SCORES, Bundle, TaskRecord, build_model, library_version, save_bundle
+from hiernlp.kinds._base import Scores
+from hiernlp.recipe import Recipe, resolve_feeds, resolve_place
+from hiernlp.registry import balancing, kinds
+from hiernlp.settings import validate
+from hiernlp.training.checkpoints import drop_state, has_state
+from hiernlp.training.data import BatchBuilder, EncodedSplit, annotates
+from hiernlp.training.evaluation import baselines, evaluate, mean_relative, relative
+from hiernlp.training.loop import Ended, Evaluated, Event, Trainer
+from hiernlp.training.sampling import EpochPlanner
+
+TRAINING = "training"
+"""Folder inside a model folder for what belongs to its training alone."""
+STATE, LOG, BASELINES = "state", "log.jsonl", "baselines.json"
+PRECISIONS = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}
+
+
+@dataclass
+class Experiment:
+    """A recipe with its data and its model, ready to train.
+
+    Attributes:
+        recipe: the resolved recipe.
+        bundle: the model with all that is needed to use it.
+        train: the training split of each corpus.
+        dev: the development split of each corpus that has one.
+    """
+
+    recipe: Recipe
+    bundle: Bundle
+    train: dict[str, EncodedSplit]
+    dev: dict[str, EncodedSplit]
+
+
+def prepare(recipe: Recipe, *, base: Path | None = None) -> Experiment:
+    """Read the corpora, find the label spaces and build the model.
+
+    Args:
+        recipe: the recipe; paths in it that are not absolute start from ``base``.
+        base: a folder, by default the working folder.
+
+    Raises:
+        HierNLPError: the recipe, a corpus or the encoder cannot be used; the message says where and how to mend it.
+    """
+    base = base or Path()
+    name = resolve_encoder(recipe.encoder.name, base=base)
+    # The encoder's depth is known before its weights are read: mistakes in places come first.
+    config = load_config(name, overrides=recipe.encoder.config, revision=recipe.encoder.revision)
+    depth = int(getattr(config, "num_hidden_layers", 0))
+    places = {task: resolve_place(task, settings, depth=depth) for task, settings in recipe.tasks.items()}
+    feeds = resolve_feeds(recipe.feeds, places, depth=depth)
+
+    corpora = {
+        corpus: load_corpus(
+            reader=settings.reader,
+            options=settings.options,
+            sources={split: getattr(settings, split) for split in ("train", "dev", "test") if getattr(settings, split)},
+            split=settings.split,
+            base=base,
+        )
+        for corpus, settings in recipe.corpora.items()
+    }
+    kind_of = {task: kinds.load(settings.kind) for task, settings in recipe.tasks.items()}
+    options = {task: validate(kind_of[task].Options, s.options) for task, s in recipe.tasks.items()}
+    trained_on = {
+        task: [
+            corpus
+            for corpus, splits in corpora.items()
+            if (settings.corpora is None or corpus in settings.corpora)
+            and annotates(splits["train"], kind_of[task].columns(options[task]))
+        ]
+        for task, settings in recipe.tasks.items()
+    }
+    for task, found in trained_on.items():
+        _check_annotated(task, found, recipe, kind_of[task].columns(options[task]), corpora)
+
+    encoder = Encoder.from_pretrained(
+        name,
+        attention=recipe.encoder.attention,
+        overrides=recipe.encoder.config,
+        revision=recipe.encoder.revision,
+    )
+    if recipe.encoder.gradient_checkpointing:
+        encoder.enable_gradient_checkpointing()
+    if recipe.encoder.compile:
+        encoder.compile_layers()
+    subwords = SubwordEncoder.from_pretrained(name, limit=10**9, revision=recipe.encoder.revision)
+    limit = encoder.length_limit(min(int(subwords.tokenizer.model_max_length), 10**6))
+    subwords = SubwordEncoder(subwords.tokenizer, limit=min(limit, recipe.encoding.window or limit))
+
+    tasks: dict[str, TaskRecord] = {}
+    for task, settings in recipe.tasks.items():
+        columns = list(kind_of[task].columns(options[task]))
+        keep = [*columns, "words", "file", "line"]
+        rows = (
+            row
+            for corpus in trained_on[task]
+            for row in corpora[corpus]["train"].select_columns(
+                [c for c in keep if c in corpora[corpus]["train"].column_names]
+            )
+        )
+        tasks[task] = TaskRecord(
+            kind=settings.kind,
+            options=settings.options,
+            labels=kind_of[task].fit(options[task], rows),
+            place=places[task],
+            shortcut=settings.shortcut,
+            description=settings.description,
+        )
+    set_seed(recipe.training.seed)
+    scheme = (recipe.sharing.scheme, recipe.sharing.options)
+    bundle = Bundle(
+        model=build_model(encoder, tasks=tasks, feeds=feeds, sharing_scheme=scheme),
+        encoder=subwords,
+        encoding=recipe.encoding,
+        tasks=tasks,
+        sharing=scheme,
+        language=recipe.language,
+        recipe=recipe.model_dump(mode="json", by_alias=True),
+    )
+
+    def encoded(split: str) -> dict[str, EncodedSplit]:
+        return {
+            corpus: EncodedSplit(
+                splits[split],
+                encoder=subwords,
+                tasks=[
+                    task
+                    for task in bundle.model.tasks
+                    if corpus in trained_on[task]
+                    and annotates(splits[split], kind_of[task].columns(options[task]))
+                ],
+            )
+            for corpus, splits in corpora.items()
+            if split in splits
+        }
+
+    return Experiment(recipe, bundle, encoded("train"), encoded("dev"))
+
+
+def _check_annotated(
+    task: str, found: list[str], recipe: Recipe, columns: tuple[str, ...], corpora: Mapping[str, Mapping[str, Any]]
+) -> None:
+    asked = recipe.tasks[task].corpora
+    for corpus in [c for c in asked or [] if c not in found] or ([] if found else [None]):
+        where = f"corpus {corpus!r}" if corpus else "any corpus"
+        present = sorted(
+            {c for name, splits in corpora.items() if corpus in (None, name) for c in splits["train"].column_names}
+            - {"words", "text", "document", "sentence", "file", "line", "source"}
+        )
+        lacking = [c for c in columns if c not in present] or list(columns)
+        raise DataError(
+            f"tasks.{task}: expected the annotation {' and '.join(map(repr, lacking))} in {where}, found "
+            f"{', '.join(present) or 'none'}{did_you_mean(lacking[0], present) if present else ''}"
+        )
+
+
+class Run:
+    """One training run with its folder.
+
+    Args:
+        recipe: the recipe.
+        output: the model folder to be made; what belongs to training alone goes to its folder ``training``.
+        resume: go on from the state that an interrupted run left there.
+        base: the folder that relative paths of the recipe start from.
+
+    Raises:
+        HierNLPError: the recipe or its data cannot be used, the folder holds another run, or there is no state to go on
+            from.
+    """
+
+    def __init__(self, recipe: Recipe, output: Path, *, resume: bool = False, base: Path | None = None) -> None:
+        self.output = output
+        self.folder = output / TRAINING
+        settings = recipe.training
+        self.accelerator = Accelerator(
+            mixed_precision=PRECISIONS[settings.precision],
+            dataloader_config=DataLoaderConfiguration(non_blocking=True),
+            # A batch trains what its corpus annotates: the other heads have no gradient in that step.
+            kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+        )
+        self._check_folder(recipe, resume=resume)
+        self.experiment = experiment = prepare(recipe, base=base)
+        bundle = experiment.bundle
+        special = len(bundle.encoder.prefix) + len(bundle.encoder.suffix)
+        heads = dict(bundle.model.heads.items())
+        self.baselines: dict[str, Scores] = baselines(heads, experiment.train, experiment.dev)  # pyright: ignore[reportArgumentType]
+        if settings.select != "mean" and settings.select not in self.baselines:
+            raise RecipeError(f"training.select: no development data has the task {settings.select!r}")
+        method = balancing.load(recipe.balancing.method)
+        self.trainer = Trainer(
+            bundle.model,
+            balancer=method(
+                options=validate(method.Options, recipe.balancing.options),
+                weights={task: s.weight for task, s in recipe.tasks.items()},
+            ),
+            builder=BatchBuilder(experiment.train, heads, bundle.encoder, bundle.encoding),  # pyright: ignore[reportArgumentType]
+            planner=EpochPlanner(
+                {
+                    corpus: [size + special for size in split.sizes]
+                    for corpus, split in experiment.train.items()
+                    if split.tasks
+                },
+                settings=recipe.sampling,
+                budget=settings.batch_subwords,
+                seed=settings.seed,
+                epochs=settings.epochs,
+                processes=self.accelerator.num_processes,
+                accumulation=settings.accumulation,
+            ),
+            settings=settings,
+            evaluate=self._evaluate if self.baselines else None,
+            state_folder=self.folder / STATE,
+            accelerator=self.accelerator,
+        )
+        if resume:
+            self.trainer.resume()
+
+    def _check_folder(self, recipe: Recipe, *, resume: bool) -> None:
+        state = has_state(self.folder / STATE)
+        if resume and not state:
+            raise HierNLPError(f"{self.output}: there is no training state to go on from; leave out --resume")
+        if not resume and self.output.exists() and any(self.output.iterdir()):
+            raise HierNLPError(
+                f"{self.output}: expected a new or empty folder, found files"
+                + ("; go on with --resume, or give another folder" if state else "; give another folder")
+            )
+        recipe_file = self.folder / "recipe.json"
+        dumped = recipe.model_dump(mode="json", by_alias=True)
+        if resume and json.loads(recipe_file.read_text(encoding="utf-8")) != dumped:
+            raise HierNLPError(f"{self.output}: was begun with another recipe; resume with that one, unchanged")
+        if self.accelerator.is_main_process and not resume:
+            with replaced_file(recipe_file) as new:
+                new.write_text(json.dumps(dumped, indent=1), encoding="utf-8")
+
+    def events(self) -> Iterator[Event]:
+        """Train; save the model whenever it is the best so far, and yield what happens."""
+        best = False
+        for event in self.trainer.run():
+            if isinstance(event, Evaluated) and event.is_best:
+                self._save(event)
+                best = True
+            if isinstance(event, Ended) and event.reason != "interrupted":
+                if not self.baselines and not best:
+                    self._save(None)
+                if self.accelerator.is_main_process:
+                    drop_state(self.folder / STATE)
+            yield event
+
+    def report(self, scores: Mapping[str, Scores]) -> dict[str, Any]:
+        """Return scores as ``scores.json`` has them: by task, beside the baseline's main figure."""
+        return {
+            "split": "dev",
+            "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+            "hiernlp": library_version(),
+            "torch": torch.__version__,
+            "seed": self.experiment.recipe.training.seed,
+            "mean_relative": mean_relative(scores, self.baselines),
+            "tasks": {
+                task: {
+                    **asdict(found),
+                    "baseline": self.baselines[task].main_value,
+                    "relative": relative(found.main_value, self.baselines[task].main_value),
+                }
+                for task, found in scores.items()
+            },
+        }
+
+    def _evaluate(self) -> tuple[dict[str, Scores], float]:
+        bundle = self.experiment.bundle
+        scores = evaluate(
+            bundle.model,
+            self.experiment.dev,
+            encoder=bundle.encoder,
+            encoding=bundle.encoding,
+            budget=self.experiment.recipe.training.evaluation_subwords,
+            process=self.accelerator.process_index,
+            processes=self.accelerator.num_processes,
+        )
+        select = self.experiment.recipe.training.select
+        figure = mean_relative(scores, self.baselines) if select == "mean" else scores[select].main_value
+        return scores, figure
+
+    def _save(self, event: Evaluated | None) -> None:
+        if not self.accelerator.is_main_process:
+            return
+        bundle = self.experiment.bundle
+        if event is not None:
+            bundle.scores.clear()
+            bundle.scores.update(self.report(event.scores) | {"step": event.step, "epoch": event.epoch})
+        save_bundle(bundle, self.output)
+
+
+__all__ = ["SCORES", "Experiment", "Run", "prepare"]

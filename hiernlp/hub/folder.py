@@ -1,0 +1,243 @@
+"""A trained model as a folder that loads with no recipe, no task files and no pickle.
+
+- ``config.json``: the encoder's configuration, the tasks with their label spaces and places, the feeds;
+- ``model.safetensors``: all weights;
+- the tokenizer's files;
+- ``recipe.yaml``: the resolved recipe, for the record; ``scores.json``: what the model scored; ``README.md``: the card.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import yaml
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from hiernlp.encoder import Encoder
+from hiernlp.encoding.subwords import EncodingSettings, SubwordEncoder
+from hiernlp.errors import ModelFolderError
+from hiernlp.files import replaced_files
+from hiernlp.hub.card import model_card
+from hiernlp.kinds._base import Labels
+from hiernlp.model import Feed, HierarchicalModel, Place
+from hiernlp.registry import kinds, sharing
+from hiernlp.settings import validate
+
+CONFIG, WEIGHTS, RECIPE, SCORES, CARD = "config.json", "model.safetensors", "recipe.yaml", "scores.json", "README.md"
+FORMAT = 1
+"""Version of the folder's layout."""
+
+
+@dataclass(frozen=True)
+class TaskRecord:
+    """What a model folder keeps of one task."""
+
+    kind: str
+    options: dict[str, Any]
+    labels: Labels
+    place: Place
+    shortcut: bool = False
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A model with all that is needed to use it.
+
+    Attributes:
+        model: the model.
+        encoder: its subword encoder.
+        encoding: how words are read.
+        tasks: by name.
+        sharing: name and options of the sharing scheme.
+        language: language code of the rules that split raw text.
+        recipe: the resolved recipe that it was trained by.
+        scores: what it scored, as in ``scores.json``.
+    """
+
+    model: HierarchicalModel
+    encoder: SubwordEncoder
+    encoding: EncodingSettings
+    tasks: dict[str, TaskRecord]
+    sharing: tuple[str, dict[str, Any]] = ("hard", {})
+    language: str = "en"
+    recipe: dict[str, Any] = field(default_factory=dict)
+    scores: dict[str, Any] = field(default_factory=dict)
+
+
+def build_model(
+    encoder: Encoder,
+    *,
+    tasks: Mapping[str, TaskRecord],
+    feeds: list[Feed],
+    sharing_scheme: tuple[str, Mapping[str, Any]],
+) -> HierarchicalModel:
+    """Put heads on an encoder: the one way in which models are built, for training and from a folder."""
+    scheme_class = sharing.load(sharing_scheme[0])
+    scheme = scheme_class(encoder, options=validate(scheme_class.Options, sharing_scheme[1]), tasks=tuple(tasks))
+    heads = {}
+    for name, task in tasks.items():
+        kind = kinds.load(task.kind)
+        options = validate(kind.Options, task.options, path=f"tasks.{name}.options")
+        heads[name] = kind(options=options, labels=task.labels, hidden_size=scheme.hidden_size)
+    return HierarchicalModel(
+        scheme,
+        heads=heads,
+        places={name: task.place for name, task in tasks.items()},
+        feeds=feeds,
+        shortcuts=[name for name, task in tasks.items() if task.shortcut],
+    )
+
+
+def save_bundle(bundle: Bundle, folder: Path) -> None:
+    """Save a model folder; what lay there before stays until all is written, other files stay for good.
+
+    Raises:
+        ModelFolderError: the disk is full or cannot be written to.
+    """
+    try:
+        with replaced_files(folder) as new:
+            write_bundle(bundle, new)
+    except (OSError, SafetensorError) as error:
+        kept = f"; the model that was in {folder} is intact" if (folder / CONFIG).exists() else ""
+        raise ModelFolderError(f"{folder}: the model cannot be saved ({error}){kept}") from error
+
+
+def write_bundle(bundle: Bundle, folder: Path) -> None:
+    """Write a model folder's files into an existing folder."""
+    (encoder,) = bundle.model.scheme.encoders[:1]
+    config = {
+        "model_type": "hiernlp",
+        "format": FORMAT,
+        "hiernlp_version": library_version(),
+        "language": bundle.language,
+        "encoder": json.loads(encoder.config.to_json_string(use_diff=False)),
+        "encoding": bundle.encoding.model_dump() | {"limit": bundle.encoder.limit},
+        "sharing": {"scheme": bundle.sharing[0], "options": dict(bundle.sharing[1])},
+        "tasks": {name: asdict(task) for name, task in bundle.tasks.items()},
+        "feeds": [asdict(feed) for feed in bundle.model.feeds],
+    }
+    (folder / CONFIG).write_text(json.dumps(config, indent=1, ensure_ascii=False), encoding="utf-8")
+    state = {name: tensor.contiguous() for name, tensor in bundle.model.state_dict().items()}
+    save_file(state, str(folder / WEIGHTS), metadata={"format": "pt"})
+    bundle.encoder.tokenizer.save_pretrained(str(folder))
+    if bundle.recipe:
+        text = yaml.safe_dump(bundle.recipe, sort_keys=False, allow_unicode=True, width=120)
+        (folder / RECIPE).write_text(text, encoding="utf-8")
+    if bundle.scores:
+        (folder / SCORES).write_text(json.dumps(bundle.scores, indent=1, ensure_ascii=False), encoding="utf-8")
+    (folder / CARD).write_text(model_card(bundle), encoding="utf-8")
+
+
+def load_bundle(folder: str | Path, *, attention: str | None = None) -> Bundle:
+    """Load a model from a folder, or from the hub by id.
+
+    Args:
+        folder: a folder that training made, or a hub id.
+        attention: implementation of attention, by default the best that the encoder has.
+
+    Raises:
+        ModelFolderError: the folder is missing, incomplete or damaged.
+    """
+    path = _local(folder)
+    config = _read_json(path / CONFIG)
+    if config.get("model_type") != "hiernlp":
+        raise ModelFolderError(
+            f"{path / CONFIG}: expected a hiernlp model (model_type 'hiernlp'), found {config.get('model_type')!r}; "
+            "give the folder that `hiernlp train --output` made"
+        )
+    if config.get("format") != FORMAT:
+        raise ModelFolderError(
+            f"{path / CONFIG}: expected format {FORMAT}, found {config.get('format')!r}; it was saved by hiernlp "
+            f"{config.get('hiernlp_version')}, this is {library_version()}"
+        )
+    try:
+        tasks = {
+            name: TaskRecord(**{**record, "place": Place(**record["place"])})
+            for name, record in config["tasks"].items()
+        }
+        feeds = [Feed(**feed) for feed in config["feeds"]]
+        encoding = dict(config["encoding"])
+        limit = int(encoding.pop("limit"))
+        scheme = (config["sharing"]["scheme"], config["sharing"]["options"])
+        encoder_config = _encoder_config(config["encoder"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ModelFolderError(f"{path / CONFIG}: damaged ({type(error).__name__}: {error}); save the model again") from error
+    model = build_model(
+        Encoder.from_config(encoder_config, attention=attention), tasks=tasks, feeds=feeds, sharing_scheme=scheme
+    )
+    _load_weights(model, path / WEIGHTS)
+    return Bundle(
+        model=model.eval(),
+        encoder=SubwordEncoder.from_pretrained(path, limit=limit),
+        encoding=validate(EncodingSettings, encoding, path="encoding"),
+        tasks=tasks,
+        sharing=scheme,
+        language=config.get("language", "en"),
+        recipe=yaml.safe_load((path / RECIPE).read_text(encoding="utf-8")) if (path / RECIPE).exists() else {},
+        scores=_read_json(path / SCORES) if (path / SCORES).exists() else {},
+    )
+
+
+def library_version() -> str:
+    """Return the installed library's version."""
+    try:
+        return version("hiernlp")
+    except PackageNotFoundError:
+        return "0 (not installed)"
+
+
+def _encoder_config(data: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    from transformers import AutoConfig  # noqa: PLC0415 - heavy
+
+    rest = {key: value for key, value in data.items() if key not in ("model_type", "transformers_version")}
+    return AutoConfig.for_model(data["model_type"], **rest)
+
+
+def _load_weights(model: HierarchicalModel, file: Path) -> None:
+    try:
+        state = load_file(str(file))
+    except (OSError, SafetensorError) as error:
+        raise ModelFolderError(f"{file}: the weights cannot be read ({error}); save or copy the model again") from error
+    expected = model.state_dict()
+    missing, surplus = sorted(set(expected) - set(state)), sorted(set(state) - set(expected))
+    wrong = [name for name in expected if name in state and state[name].shape != expected[name].shape]
+    if missing or surplus or wrong:
+        name = (missing or surplus or wrong)[0]
+        what = "lacks" if missing else "has, beyond what config.json says," if surplus else "has in another shape"
+        raise ModelFolderError(f"{file}: does not fit config.json: it {what} {name!r}; save or copy the model again")
+    model.load_state_dict(state)
+
+
+def _local(folder: str | Path) -> Path:
+    path = Path(folder).expanduser()
+    if path.is_dir():
+        return path
+    if path.exists() or len(str(folder).split("/")) > 2 or str(folder).startswith((".", "/", "~")):  # noqa: PLR2004
+        raise ModelFolderError(f"{folder}: expected a model folder, found {'a file' if path.exists() else 'nothing'}")
+    from huggingface_hub import snapshot_download  # noqa: PLC0415 - only for hub ids
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError  # noqa: PLC0415
+
+    try:
+        return Path(snapshot_download(str(folder), allow_patterns=["*.json", "*.safetensors", "*.yaml", "*.txt", "*.md", "*.model"]))
+    except (OSError, HfHubHTTPError, HFValidationError) as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelFolderError(f"{folder}: neither a folder here nor a model that the hub gives ({first})") from error
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ModelFolderError(f"{path}: cannot be read ({error.strerror}); expected a model folder with this file") from error
+    except ValueError as error:
+        raise ModelFolderError(f"{path}: not valid JSON ({error}); save or copy the model again") from error
+    if not isinstance(found, dict):
+        raise ModelFolderError(f"{path}: expected a mapping, found {type(found).__name__}")
+    return found

@@ -1,0 +1,212 @@
+"""What a kind of task is: the contract between the model, the training loop, the scorer and one kind.
+
+Dimension letters used in this room: B batch, N words (padded), H hidden size of the encoder, C labels.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, Literal, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from hiernlp.errors import DataError
+from hiernlp.settings import Settings
+
+IGNORE = -100
+"""The index that stands for 'not annotated' in every target tensor; it costs nothing."""
+
+Row = Mapping[str, Any]
+"""One sentence in the annotation schema: ``words`` and any annotations (see :mod:`hiernlp.corpora`)."""
+
+Annotation = dict[str, Any]
+"""The part of a row that a kind writes: predictions have the same columns and types as gold annotations."""
+
+Labels = dict[str, list[str]]
+"""The label spaces of one task by role, as they are saved with a model."""
+
+Arrays = dict[str, np.ndarray]
+"""Targets of one sentence."""
+
+Options = TypeVar("Options", bound=Settings)
+Output = TypeVar("Output")
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The targets of one batch.
+
+    Attributes:
+        tensors: padded arrays, each with B first; what is not annotated holds :data:`IGNORE` (or NaN for numbers).
+        count: how many targets there are (tokens, arcs, sentences, ...), counted on the host; the loss of a step is the
+            sum of its losses divided by the sum of its counts.
+    """
+
+    tensors: dict[str, Tensor]
+    count: float
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a task scored.
+
+    Attributes:
+        main: the key of the figure by which checkpoints are chosen; higher is better.
+        values: all figures; shares of one unless the key says otherwise.
+        per_label: figures for each label, where that helps.
+        confusions: the most frequent confusions as (gold, predicted, count), most frequent first.
+        notes: how the figures are counted, in one sentence each.
+    """
+
+    main: str
+    values: dict[str, float]
+    per_label: dict[str, dict[str, float]] = field(default_factory=dict)
+    confusions: list[tuple[str, str, int]] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def main_value(self) -> float:
+        """The figure that ``main`` names."""
+        return self.values[self.main]
+
+
+class Kind(nn.Module, ABC, Generic[Options, Output]):
+    """One kind of task, built for one task: its label space, head, loss, decoding, feedback and score.
+
+    Training calls ``forward`` and ``loss`` and never ``decode``; analysis calls ``forward`` and ``decode``.
+
+    Args:
+        options: the kind's own settings, as given under a task's ``options``.
+        labels: what :meth:`fit` returned, or what was saved with the model.
+        hidden_size: width H of the states that the head reads.
+    """
+
+    Options: ClassVar[type[Settings]]
+    level: ClassVar[Literal["token", "spans", "sentence"]]
+    """What the columns are said of: every word, spans of words, or the sentence."""
+    feedback_size: int
+    """Number of rows C of a label embedding fed by this task."""
+
+    def __init__(self, *, options: Options, labels: Labels, hidden_size: int) -> None:
+        super().__init__()
+        self.options = options
+        self.labels = labels
+        self.hidden_size = hidden_size
+
+    @classmethod
+    @abstractmethod
+    def columns(cls, options: Options) -> tuple[str, ...]:
+        """Return the annotation columns that the kind reads from a corpus and writes to a document."""
+
+    @classmethod
+    @abstractmethod
+    def fit(cls, options: Options, rows: Iterable[Row]) -> Labels:
+        """Return the label spaces found in training rows.
+
+        Raises:
+            DataError: the rows hold nothing to learn from.
+        """
+
+    @abstractmethod
+    def forward(self, words: Tensor, mask: Tensor) -> Output:
+        """Return what loss, feedback and decoding need.
+
+        Shapes: ``words`` (B, N, H); ``mask`` (B, N), true where there is a word.
+        """
+
+    @abstractmethod
+    def targets(self, row: Row) -> Arrays | None:
+        """Return a sentence's targets, or None if it lacks the annotation."""
+
+    @abstractmethod
+    def collate(self, targets: Sequence[Arrays | None], words: int) -> Targets:
+        """Return a batch's targets, padded to ``words`` words; a sentence that lacks them (None) costs nothing."""
+
+    @abstractmethod
+    def loss(self, output: Output, targets: Mapping[str, Tensor]) -> Tensor:
+        """Return the sum (a scalar in float32) of the losses of all targets of the batch, without any host read-back."""
+
+    @abstractmethod
+    def decode(self, output: Output, lengths: Sequence[int], *, probabilities: bool = False) -> list[Annotation]:
+        """Return one annotation a sentence; ``lengths`` are the sentences' numbers of words.
+
+        With ``probabilities``, the annotation also has ``<column>_probability`` (one number a token, span or sentence;
+        for sentence labels a mapping of every label to its probability).
+        """
+
+    @abstractmethod
+    def feedback(self, output: Output) -> Tensor:
+        """Return the beliefs fed upward, as weights over ``feedback_size`` label embeddings.
+
+        Shape: (B, N, C) for every word, or (B, 1, C) for a belief on the whole sentence.
+        """
+
+    @classmethod
+    @abstractmethod
+    def score(cls, options: Options, gold: Sequence[Row], predicted: Sequence[Annotation]) -> Scores:
+        """Compare predictions with gold rows; what gold lacks is left out.
+
+        Each gold row also has ``words``. Pure: no model is needed.
+        """
+
+    @classmethod
+    @abstractmethod
+    def baseline(cls, options: Options, rows: Iterable[Row]) -> Callable[[Row], Annotation]:
+        """Return the majority baseline learnt from training rows, as a function of a row's ``words``."""
+
+
+T = TypeVar("T", bound=nn.Module)
+
+
+def zero_init(module: T) -> T:
+    """Set all parameters of a module to zero and return it."""
+    for parameter in module.parameters():
+        nn.init.zeros_(parameter)
+    return module
+
+
+def label_space(counts: Counter[str], *, column: str, what: str) -> list[str]:
+    """Return the labels in a stable order (most frequent first, then alphabetical).
+
+    Raises:
+        DataError: there is none.
+    """
+    if not counts:
+        raise DataError(
+            f"no training sentence has the annotation {column!r}, so that there is no {what} to learn; "
+            "check the task's column and the corpus's reader"
+        )
+    return [label for label, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
+
+
+def class_weights(spec: Mapping[str, float], labels: Sequence[str]) -> Tensor | None:
+    """Return the weight of each label, 1 where ``spec`` has none; None if ``spec`` is empty.
+
+    Shape: (C,)
+
+    Raises:
+        DataError: ``spec`` names a label that is not in the label space.
+    """
+    if not spec:
+        return None
+    unknown = sorted(set(spec) - set(labels))
+    if unknown:
+        raise DataError(f"class_weights names {unknown[0]!r}, which is not a label; labels are {', '.join(labels)}")
+    return torch.tensor([float(spec.get(label, 1.0)) for label in labels])
+
+
+def pad(arrays: Sequence[np.ndarray | None], size: int, *, fill: int = IGNORE) -> Tensor:
+    """Return integer arrays of one dimension as one padded tensor; None gives a row of ``fill``.
+
+    Shape: (B, size)
+    """
+    out = np.full((len(arrays), size), fill, dtype=np.int64)
+    for row, array in zip(out, arrays, strict=True):
+        if array is not None:
+            row[: len(array)] = array
+    return torch.from_numpy(out)

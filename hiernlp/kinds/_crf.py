@@ -1,0 +1,151 @@
+"""Linear-chain conditional random fields (Lafferty, McCallum & Pereira 2001) and Viterbi decoding under constraints.
+
+Letters: B batch, N words, C labels.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from hiernlp.kinds._base import IGNORE
+
+FORBIDDEN = -1e8
+"""Added to what must not happen in the sums: its share of any sum is exactly 0 in float32, and, unlike minus infinity,
+it leaves every gradient finite."""
+
+
+class LinearChainCrf(nn.Module):
+    r"""The probability of a whole label sequence.
+
+    .. math:: \log p(y \mid x) = a_{y_1} + \sum_t s_{t, y_t} + \sum_t T_{y_{t-1}, y_t} + e_{y_N} - \log Z(x)
+
+    - :math:`s`: the scores of each word's labels, given by the head; :math:`a, T, e`: learnt scores of starting with a
+      label, of one label following another, and of ending with a label; :math:`Z`: the sum over all label sequences.
+
+    All sums are taken in float32, inside autocast too, and nothing is read back to the host.
+
+    Args:
+        labels: number of labels C.
+        allowed: whether label j may follow label i, shape (C, C) as [i, j]; all may where None.
+        allowed_start: whether a sentence may begin with a label, shape (C,); all may where None.
+
+    Example:
+        >>> crf = LinearChainCrf(3)
+        >>> crf.best_paths(torch.eye(3)[None], mask=torch.ones(1, 3, dtype=torch.bool))
+        tensor([[0, 1, 2]])
+    """
+
+    allowed: Tensor
+    allowed_start: Tensor
+
+    def __init__(self, labels: int, *, allowed: Tensor | None = None, allowed_start: Tensor | None = None) -> None:
+        super().__init__()
+        self.start = nn.Parameter(torch.zeros(labels))
+        self.transitions = nn.Parameter(torch.zeros(labels, labels))
+        self.end = nn.Parameter(torch.zeros(labels))
+        free = torch.ones(labels, labels, dtype=torch.bool)
+        self.register_buffer("allowed", free if allowed is None else allowed, persistent=False)
+        self.register_buffer("allowed_start", free[0] if allowed_start is None else allowed_start, persistent=False)
+
+    def negative_log_likelihood(self, scores: Tensor, *, mask: Tensor, labels: Tensor) -> Tensor:
+        """Return the summed negative log-likelihood of the annotated labels.
+
+        A word whose label is :data:`IGNORE` may have any label: the numerator sums over all sequences that agree with
+        what is annotated. A sentence without any annotated word costs exactly 0 and has no gradient.
+
+        Shapes: ``scores`` (B, N, C); ``mask`` (B, N), true where there is a word, words first; ``labels`` (B, N).
+        Returns a scalar in float32.
+        """
+        with torch.autocast(scores.device.type, enabled=False):
+            known = (labels != IGNORE) & mask
+            index = torch.arange(scores.shape[-1], device=scores.device)
+            agrees = (labels.unsqueeze(-1) == index) | ~known.unsqueeze(-1)
+            scores = _centred(scores)
+            # One pass over the words sums both lattices: all sequences, and those that agree with the annotation.
+            both = torch.cat([scores, scores.masked_fill(~agrees, FORBIDDEN)])
+            sums = self._sums(self._forward(both, torch.cat([mask, mask])))
+            partition, numerator = sums.chunk(2)
+            losses = torch.where(known.any(1), partition - numerator, torch.zeros_like(partition))
+            return losses.sum()
+
+    def marginals(self, scores: Tensor, *, mask: Tensor) -> Tensor:
+        """Return the probability of each label of each word, summed over all sequences; 0 where there is no word.
+
+        Shapes: as for :meth:`negative_log_likelihood`; returns (B, N, C) in float32, differentiable.
+        """
+        with torch.autocast(scores.device.type, enabled=False):
+            scores = _centred(scores)
+            forward = self._forward(scores, mask)
+            transitions = self._transitions()
+            emissions = scores.unbind(1)
+            words = mask.unsqueeze(-1).unbind(1)
+            backward = [self.end.float().expand_as(emissions[0])]
+            for t in range(len(emissions) - 1, 0, -1):
+                after = ((emissions[t] + backward[-1]).unsqueeze(1) + transitions).logsumexp(-1)
+                backward.append(torch.where(words[t], after, backward[-1]))
+            both = torch.stack(forward, 1) + torch.stack(backward[::-1], 1)
+            return both.softmax(-1) * mask.unsqueeze(-1)
+
+    def best_paths(self, scores: Tensor, *, mask: Tensor) -> Tensor:
+        """Return the most probable label sequences; sequences that are not allowed are never returned.
+
+        Shapes: as for :meth:`negative_log_likelihood`; returns (B, N), 0 where there is no word.
+        """
+        return best_paths(
+            scores.float(),
+            mask=mask,
+            start=self.start.float().masked_fill(~self.allowed_start, -torch.inf),
+            transitions=self.transitions.float().masked_fill(~self.allowed, -torch.inf),
+            end=self.end.float(),
+        )
+
+    def _transitions(self) -> Tensor:
+        return self.transitions.float().masked_fill(~self.allowed, FORBIDDEN)
+
+    def _forward(self, scores: Tensor, mask: Tensor) -> list[Tensor]:
+        """Return for each word the log-sums over the sequences so far by last label; past the end, the last word's."""
+        transitions = self._transitions()
+        emissions = scores.unbind(1)
+        words = mask.unsqueeze(-1).unbind(1)
+        sums = [emissions[0] + self.start.float().masked_fill(~self.allowed_start, FORBIDDEN)]
+        for emission, word in zip(emissions[1:], words[1:], strict=True):
+            reached = (sums[-1].unsqueeze(-1) + transitions).logsumexp(1) + emission
+            sums.append(torch.where(word, reached, sums[-1]))
+        return sums
+
+    def _sums(self, forward: list[Tensor]) -> Tensor:
+        return (forward[-1] + self.end.float()).logsumexp(-1)
+
+
+def best_paths(
+    scores: Tensor, *, mask: Tensor, start: Tensor, transitions: Tensor, end: Tensor | None = None
+) -> Tensor:
+    """Return the best label sequences (Viterbi 1967), for the whole batch at once.
+
+    Scores of minus infinity forbid a start or a transition; at least one label must be allowed after each.
+
+    Shapes: ``scores`` (B, N, C); ``mask`` (B, N), words first; ``start``, ``end`` (C,); ``transitions`` (C, C) as
+    [from, to]. Returns (B, N), 0 where there is no word.
+    """
+    with torch.no_grad(), torch.autocast(scores.device.type, enabled=False):
+        emissions = scores.unbind(1)
+        words = mask.unbind(1)
+        best = emissions[0] + start
+        stay = torch.arange(scores.shape[-1], device=scores.device).expand_as(best)
+        sources = []
+        for emission, word in zip(emissions[1:], words[1:], strict=True):
+            reached, source = (best.unsqueeze(-1) + transitions).max(1)
+            best = torch.where(word.unsqueeze(-1), reached + emission, best)
+            sources.append(torch.where(word.unsqueeze(-1), source, stay))
+        if end is not None:
+            best = best + end
+        path = [best.argmax(-1)]
+        for source in reversed(sources):
+            path.append(source.gather(1, path[-1].unsqueeze(-1)).squeeze(-1))
+        return torch.stack(path[::-1], 1).masked_fill(~mask, 0)
+
+
+def _centred(scores: Tensor) -> Tensor:
+    """Return scores less their log-sum at each word: no probability changes, and long sentences stay precise."""
+    return scores.float().log_softmax(-1)

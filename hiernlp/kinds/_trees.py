@@ -1,0 +1,61 @@
+"""Dependency trees: the check whether heads form one, and the best one if they do not."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def are_trees(heads: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Tell for each sentence whether its heads form a tree with one root.
+
+    Args:
+        heads: head of each word, counted from 1, with 0 for the root; shape (B, N), anything in the padding.
+        lengths: number of words of each sentence, shape (B,).
+
+    Returns:
+        One truth value a sentence, shape (B,). A sentence without words has none.
+
+    Example:
+        >>> are_trees(np.array([[2, 0], [2, 1]]), np.array([2, 2])).tolist()
+        [True, False]
+    """
+    batch, words = heads.shape
+    inside = np.arange(words) < lengths[:, None]
+    parents = np.zeros((batch, words + 1), dtype=np.int64)
+    parents[:, 1:] = np.where(inside, heads, 0)
+    roots = ((heads == 0) & inside).sum(1)
+    # Pointer jumping: after k rounds every word points 2^k steps up; in a tree all have then reached the root.
+    for _ in range(max(1, int(words).bit_length())):
+        parents = np.take_along_axis(parents, parents, axis=1)
+    return (parents == 0).all(1) & (roots == 1)
+
+
+def best_tree(scores: NDArray[np.floating]) -> NDArray[np.int64]:
+    """Return the highest-scoring tree with a single root (Chu and Liu 1965, Edmonds 1967).
+
+    The single root is had exactly, not by trial: every arc from the root loses more than all other arcs together can
+    differ by, so that the best arborescence uses one such arc and, among those, is the best.
+
+    Args:
+        scores: score of each arc, row = dependent, column = head with the root first; shape (N, N + 1). The score of a
+            word as its own head is not read.
+
+    Returns:
+        Head of each word, counted from 1, with 0 for the root; shape (N,).
+    """
+    from ufal.chu_liu_edmonds import chu_liu_edmonds  # noqa: PLC0415 - needed only where greedy heads are no tree
+
+    words = scores.shape[0]
+    matrix = np.zeros((words + 1, words + 1), dtype=np.float64)
+    matrix[1:] = scores
+    body = np.arange(1, words + 1)
+    matrix[body, body] = 0.0
+    low = matrix[1:].min()
+    span = matrix[1:].max() - low
+    matrix[1:] -= low
+    matrix[1:, 0] -= (span + 1.0) * (words + 1)
+    matrix[body, body] = np.nan  # the library's sign for an arc that is not there
+    matrix[0] = np.nan
+    heads, _ = chu_liu_edmonds(matrix)
+    return np.asarray(heads[1:], dtype=np.int64)

@@ -1,0 +1,259 @@
+"""Dependency trees: a head and a relation for every word, by deep biaffine attention.
+
+Source: Dozat and Manning 2017, "Deep Biaffine Attention for Neural Dependency Parsing" (arXiv 1611.01734), equations 4
+to 9, over transformer states. Relations are scored only for one head a word (the gold head in training, the decoded
+head in analysis), never for all pairs.
+
+Letters: B batch, N words, H hidden size, A arc width, R relation width, C relations.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from hiernlp.kinds._base import IGNORE, Annotation, Arrays, Kind, Labels, Row, Scores, Targets, label_space, pad
+from hiernlp.kinds._scoring import confusions, label_report
+from hiernlp.kinds._trees import are_trees, best_tree
+from hiernlp.settings import Settings
+
+ROOT = "root"
+
+
+class DependenciesOptions(Settings):
+    """Settings of a dependency parser."""
+
+    head: str = "head"
+    """Annotation column with the head of each word, counted from 1; 0 is the root."""
+    deprel: str = "deprel"
+    """Annotation column with the relation of each word to its head."""
+    subtypes: bool = True
+    """Learn and write relations with their subtypes (``nsubj:pass``); scores are given for universal relations too."""
+    arc_size: int = Field(default=384, ge=1)
+    """Width of the representations that choose heads."""
+    relation_size: int = Field(default=128, ge=1)
+    """Width of the representations that choose relations."""
+    dropout: float = Field(default=0.33, ge=0, lt=1)
+    """Dropout on those representations."""
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    """Share of a relation's target spread evenly over all relations."""
+
+
+@dataclass(frozen=True)
+class ArcScores:
+    """What the parser computed.
+
+    Attributes:
+        arcs: score of each head (last dimension, root first) for each word; minus infinity for the word itself and for
+            padding; float32, shape (B, N, N + 1).
+        dependents: relation representation of each word as a dependent, shape (B, N, R).
+        heads: relation representation of the root and of each word as a head, shape (B, N + 1, R).
+    """
+
+    arcs: Tensor
+    dependents: Tensor
+    heads: Tensor
+
+
+class Dependencies(Kind[DependenciesOptions, ArcScores]):
+    """Heads by biaffine attention, relations by a second biaffine classifier; decoded to a tree with one root."""
+
+    Options = DependenciesOptions
+    level = "token"
+
+    def __init__(self, *, options: DependenciesOptions, labels: Labels, hidden_size: int) -> None:
+        super().__init__(options=options, labels=labels, hidden_size=hidden_size)
+        self.space = labels["relations"]
+        self.index = {label: i for i, label in enumerate(self.space)}
+        self.feedback_size = len(self.space)
+        arc, rel = options.arc_size, options.relation_size
+        self.widths = [arc, rel, arc, rel]
+        self.root = nn.Parameter(torch.zeros(hidden_size))
+        # One product gives all four representations: arc and relation, as dependent and as head.
+        self.project = nn.Linear(hidden_size, 2 * (arc + rel))
+        self.dropout = nn.Dropout(options.dropout)
+        self.arc_weight = nn.Parameter(torch.zeros(arc, arc))
+        self.arc_bias = nn.Parameter(torch.zeros(arc))
+        self.relation_weight = nn.Parameter(torch.zeros(rel, len(self.space) * rel))
+        self.relation_linear = nn.Linear(2 * rel, len(self.space))
+        is_root = torch.tensor([label.split(":")[0] == ROOT for label in self.space])
+        self.register_buffer("is_root_relation", is_root, persistent=False)
+        nn.init.xavier_uniform_(self.arc_weight)
+        nn.init.normal_(self.root, std=0.02)
+        nn.init.normal_(self.relation_weight, std=rel**-1.0)
+
+    @classmethod
+    def columns(cls, options: DependenciesOptions) -> tuple[str, ...]:
+        return (options.head, options.deprel)
+
+    @classmethod
+    def fit(cls, options: DependenciesOptions, rows: Iterable[Row]) -> Labels:
+        counts: Counter[str] = Counter()
+        for row in rows:
+            counts.update(cls._relation(options, r) for r in row.get(options.deprel) or () if r is not None)
+        return {"relations": label_space(counts, column=options.deprel, what="relation")}
+
+    @staticmethod
+    def _relation(options: DependenciesOptions, relation: str) -> str:
+        return relation if options.subtypes else relation.split(":")[0]
+
+    def forward(self, words: Tensor, mask: Tensor) -> ArcScores:
+        nodes = torch.cat([self.root.to(words.dtype).expand(words.shape[0], 1, -1), words], 1)
+        parts = self.dropout(F.leaky_relu(self.project(nodes), 0.1)).split(self.widths, -1)
+        arc_dependent, relation_dependent = parts[0][:, 1:], parts[1][:, 1:]
+        arc_head, relation_head = parts[2], parts[3]
+        queries = arc_dependent @ self.arc_weight + self.arc_bias
+        arcs = (queries @ arc_head.transpose(1, 2)).float()
+        size = arcs.shape[1]
+        impossible = F.pad(~mask, (1, 0))[:, None, :] | F.pad(
+            torch.eye(size, dtype=torch.bool, device=arcs.device), (1, 0)
+        )
+        return ArcScores(arcs.masked_fill(impossible, float("-inf")), relation_dependent, relation_head)
+
+    def relation_scores(self, output: ArcScores, heads: Tensor) -> Tensor:
+        """Return the relations' scores given one head a word, in float32.
+
+        Shapes: ``heads`` (B, N) in 0..N; result (B, N, C).
+        """
+        index = heads.unsqueeze(-1).expand(-1, -1, output.heads.shape[-1])
+        chosen = output.heads.gather(1, index)
+        mixed = (output.dependents @ self.relation_weight).unflatten(-1, (len(self.space), -1))
+        bilinear = (mixed @ chosen.unsqueeze(-1)).squeeze(-1)
+        return (bilinear + self.relation_linear(torch.cat([output.dependents, chosen], -1))).float()
+
+    def targets(self, row: Row) -> Arrays | None:
+        heads, relations = row.get(self.options.head), row.get(self.options.deprel)
+        if heads is None:
+            return None
+        relations = relations if relations is not None else [None] * len(heads)
+        known = [IGNORE if r is None else self.index.get(self._relation(self.options, r), IGNORE) for r in relations]
+        return {
+            "heads": np.array([IGNORE if h is None else h for h in heads], dtype=np.int64),
+            "relations": np.array(known, dtype=np.int64),
+        }
+
+    def collate(self, targets: Sequence[Arrays | None], words: int) -> Targets:
+        heads = pad([None if t is None else t["heads"] for t in targets], words)
+        relations = pad([None if t is None else t["relations"] for t in targets], words)
+        return Targets({"heads": heads, "relations": relations}, float((heads != IGNORE).sum()))
+
+    def loss(self, output: ArcScores, targets: Mapping[str, Tensor]) -> Tensor:
+        heads, relations = targets["heads"], targets["relations"]
+        arcs = F.cross_entropy(output.arcs.flatten(0, 1), heads.flatten(), ignore_index=IGNORE, reduction="sum")
+        scores = self.relation_scores(output, heads.clamp(min=0))
+        return arcs + F.cross_entropy(
+            scores.flatten(0, 1),
+            relations.masked_fill(heads == IGNORE, IGNORE).flatten(),
+            ignore_index=IGNORE,
+            reduction="sum",
+            label_smoothing=self.options.label_smoothing,
+        )
+
+    def decode(self, output: ArcScores, lengths: Sequence[int], *, probabilities: bool = False) -> list[Annotation]:
+        heads = output.arcs.argmax(-1).cpu().numpy()
+        sizes = np.asarray(lengths, dtype=np.int64)
+        broken = np.flatnonzero(~are_trees(heads, sizes))
+        for b in broken[sizes[broken] > 0]:
+            n = int(sizes[b])
+            heads[b, :n] = best_tree(output.arcs[b, :n, : n + 1].double().cpu().numpy())
+        chosen = torch.as_tensor(heads, device=output.arcs.device)
+        scores = self.relation_scores(output, chosen)
+        # The relation `root` belongs to the root's dependent and to no other word.
+        scores = scores.masked_fill((chosen != 0).unsqueeze(-1) & self.is_root_relation, float("-inf"))
+        if bool(self.is_root_relation.any()):
+            scores = scores.masked_fill((chosen == 0).unsqueeze(-1) & ~self.is_root_relation, float("-inf"))
+        relations = scores.argmax(-1)
+        found: list[Annotation] = [
+            {self.options.head: h[:n], self.options.deprel: [self.space[i] for i in r[:n]]}
+            for h, r, n in zip(heads.tolist(), relations.tolist(), lengths, strict=True)
+        ]
+        if probabilities:
+            head_share = output.arcs.softmax(-1).gather(-1, chosen.unsqueeze(-1)).squeeze(-1).tolist()
+            relation_share = scores.softmax(-1).max(-1).values.tolist()
+            for annotation, h, r, n in zip(found, head_share, relation_share, lengths, strict=True):
+                annotation[f"{self.options.head}_probability"] = h[:n]
+                annotation[f"{self.options.deprel}_probability"] = r[:n]
+        return found
+
+    def feedback(self, output: ArcScores) -> Tensor:
+        """The relations' probabilities given each word's most probable head."""
+        return self.relation_scores(output, output.arcs.argmax(-1)).softmax(-1)
+
+    @classmethod
+    def score(cls, options: DependenciesOptions, gold: Sequence[Row], predicted: Sequence[Annotation]) -> Scores:
+        pairs: list[tuple[str, str]] = []
+        sums: Counter[str] = Counter()
+        for row, annotation in zip(gold, predicted, strict=True):
+            gold_heads = row.get(options.head)
+            if gold_heads is None:
+                continue
+            relations = row.get(options.deprel) or [None] * len(gold_heads)
+            columns = (gold_heads, relations, annotation[options.head], annotation[options.deprel])
+            for gold_head, gold_relation, head, relation in zip(*columns, strict=True):
+                if gold_head is None:
+                    continue
+                universal = (gold_relation or "_").split(":")[0], relation.split(":")[0]
+                if gold_relation is not None:
+                    pairs.append(universal)
+                hit = gold_head == head
+                inner = universal[0] != "punct"
+                labelled = hit and universal[0] == universal[1]
+                full = gold_relation if options.subtypes or gold_relation is None else universal[0]
+                sums["words"] += 1
+                sums["uas"] += hit
+                sums["las"] += labelled
+                sums["las_subtypes"] += hit and full == relation
+                sums["inner"] += inner
+                sums["uas_without_punct"] += hit and inner
+                sums["las_without_punct"] += labelled and inner
+        words, inner = max(sums["words"], 1), max(sums["inner"], 1)
+        return Scores(
+            main="las",
+            values={
+                "las": sums["las"] / words,
+                "uas": sums["uas"] / words,
+                "las_subtypes": sums["las_subtypes"] / words,
+                "las_without_punct": sums["las_without_punct"] / inner,
+                "uas_without_punct": sums["uas_without_punct"] / inner,
+                "words": float(sums["words"]),
+            },
+            per_label=label_report(pairs),
+            confusions=confusions(pairs),
+            notes=(
+                "UAS and LAS count all words, punctuation included, and compare universal relations, as the official "
+                "CoNLL 2018 scorer does",
+                "per-label figures are of relations alone, whatever the head",
+            ),
+        )
+
+    @classmethod
+    def baseline(cls, options: DependenciesOptions, rows: Iterable[Row]) -> Callable[[Row], Annotation]:
+        """The relation most frequent for the word's form, and the head at its most frequent distance; not a tree."""
+        distances: dict[str, Counter[int]] = defaultdict(Counter)
+        relations: dict[str, Counter[str]] = defaultdict(Counter)
+        for row in rows:
+            heads, labels = row.get(options.head) or [], row.get(options.deprel) or []
+            for i, (word, head, label) in enumerate(zip(row["words"], heads, labels, strict=False), start=1):
+                if head is not None and label is not None:
+                    for key in (word, ""):
+                        distances[key][0 if head == 0 else head - i] += 1
+                        relations[key][cls._relation(options, label)] += 1
+
+        def guess(row: Row) -> Annotation:
+            size = len(row["words"])
+            heads, labels = [], []
+            for i, word in enumerate(row["words"], start=1):
+                key = word if word in distances else ""
+                distance = distances[key].most_common(1)[0][0] if distances[key] else 0
+                heads.append(0 if distance == 0 else min(max(i + distance, 0), size))
+                labels.append(relations[key].most_common(1)[0][0] if relations[key] else ROOT)
+            return {options.head: heads, options.deprel: labels}
+
+        return guess

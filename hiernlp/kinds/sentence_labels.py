@@ -1,0 +1,123 @@
+"""One label for a sentence: sentence type, sentiment, the topic of a text.
+
+Letters: B batch, N words, H hidden size, C labels.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import numpy as np
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional as F
+
+from hiernlp.kinds._base import (
+    IGNORE,
+    Annotation,
+    Arrays,
+    Kind,
+    Labels,
+    Row,
+    Scores,
+    Targets,
+    class_weights,
+    label_space,
+    pad,
+)
+from hiernlp.kinds._pooling import PooledOptions, SentenceScorer
+from hiernlp.kinds._scoring import confusions, label_report, macro_f1
+
+
+class SentenceLabelsOptions(PooledOptions):
+    """Settings of a task that labels sentences."""
+
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the target spread evenly over all labels."""
+    class_weights: dict[str, float] = Field(default={})
+    """Weight of a label's loss, 1 where none is given."""
+
+
+class SentenceLabels(Kind[SentenceLabelsOptions, Tensor]):
+    """Softmax over the labels of a sentence, from its words pooled into one vector.
+
+    The output is the scores of the labels in float32, shape (B, C). Labels are strings: a column of numbers is read as
+    the numbers are written.
+    """
+
+    Options = SentenceLabelsOptions
+    level = "sentence"
+    weights: Tensor | None
+
+    def __init__(self, *, options: SentenceLabelsOptions, labels: Labels, hidden_size: int) -> None:
+        super().__init__(options=options, labels=labels, hidden_size=hidden_size)
+        self.space = labels["labels"]
+        self.index = {label: i for i, label in enumerate(self.space)}
+        self.feedback_size = len(self.space)
+        self.scorer = SentenceScorer(options, hidden_size=hidden_size, outputs=len(self.space))
+        self.register_buffer("weights", class_weights(options.class_weights, self.space), persistent=False)
+
+    @classmethod
+    def columns(cls, options: SentenceLabelsOptions) -> tuple[str, ...]:
+        return (options.column,)
+
+    @classmethod
+    def fit(cls, options: SentenceLabelsOptions, rows: Iterable[Row]) -> Labels:
+        counts = Counter(str(row[options.column]) for row in rows if row.get(options.column) is not None)
+        return {"labels": label_space(counts, column=options.column, what="label")}
+
+    def forward(self, words: Tensor, mask: Tensor) -> Tensor:
+        return self.scorer(words, mask)
+
+    def targets(self, row: Row) -> Arrays | None:
+        label = row.get(self.options.column)
+        return None if label is None else {"label": np.array([self.index.get(str(label), IGNORE)], dtype=np.int64)}
+
+    def collate(self, targets: Sequence[Arrays | None], words: int) -> Targets:
+        labels = pad([None if t is None else t["label"] for t in targets], 1).squeeze(1)
+        return Targets({"label": labels}, float((labels != IGNORE).sum()))
+
+    def loss(self, output: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
+        return F.cross_entropy(
+            output,
+            targets["label"],
+            weight=self.weights,
+            ignore_index=IGNORE,
+            reduction="sum",
+            label_smoothing=self.options.label_smoothing,
+        )
+
+    def decode(self, output: Tensor, lengths: Sequence[int], *, probabilities: bool = False) -> list[Annotation]:
+        column = self.options.column
+        chosen = output.argmax(-1).tolist()
+        found: list[Annotation] = [{column: self.space[i]} for i, _ in zip(chosen, lengths, strict=True)]
+        if probabilities:
+            for annotation, shares in zip(found, output.softmax(-1).tolist(), strict=True):
+                annotation[f"{column}_probability"] = dict(zip(self.space, shares, strict=True))
+        return found
+
+    def feedback(self, output: Tensor) -> Tensor:
+        return output.softmax(-1).unsqueeze(1)
+
+    @classmethod
+    def score(cls, options: SentenceLabelsOptions, gold: Sequence[Row], predicted: Sequence[Annotation]) -> Scores:
+        pairs = [
+            (str(row[options.column]), str(annotation[options.column]))
+            for row, annotation in zip(gold, predicted, strict=True)
+            if row.get(options.column) is not None
+        ]
+        report = label_report(pairs)
+        accuracy = sum(g == p for g, p in pairs) / len(pairs) if pairs else 0.0
+        return Scores(
+            main="accuracy",
+            values={"accuracy": accuracy, "macro_f1": macro_f1(report), "sentences": float(len(pairs))},
+            per_label=report,
+            confusions=confusions(pairs),
+        )
+
+    @classmethod
+    def baseline(cls, options: SentenceLabelsOptions, rows: Iterable[Row]) -> Callable[[Row], Annotation]:
+        """The most frequent label."""
+        majority = cls.fit(options, rows)["labels"][0]
+        return lambda _: {options.column: majority}

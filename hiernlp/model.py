@@ -1,0 +1,243 @@
+"""The hierarchy: heads on layers, run bottom-up, the lower tasks' beliefs fed upward.
+
+Sources: low supervision (Søgaard and Goldberg 2016); label embeddings and shortcuts (Hashimoto et al. 2017,
+arXiv 1611.01587, sections 2.1 to 2.3); the scalar mix (Peters et al. 2018, equation 1).
+
+Letters: B batch, N words, H hidden size, C labels, L layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hiernlp.encoding.collate import WordBatch
+from hiernlp.errors import HierNLPError, did_you_mean
+from hiernlp.kinds._base import Kind, Targets
+from hiernlp.sharing._base import Scheme
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a task reads: layer ``high``, or a learned mix of the layers ``low`` to ``high``."""
+
+    low: int
+    high: int
+
+    @property
+    def is_mix(self) -> bool:
+        """Whether several layers are mixed."""
+        return self.low != self.high
+
+
+@dataclass(frozen=True)
+class Feed:
+    """One task's beliefs fed upward.
+
+    Attributes:
+        source: the task whose beliefs are fed.
+        target: the task whose head reads them; None adds them to the encoder's states above the source's layer.
+        detached: whether the gradient stops at the beliefs.
+    """
+
+    source: str
+    target: str | None
+    detached: bool
+
+    @property
+    def key(self) -> str:
+        """Name of the feed's parameters."""
+        return f"{self.source}->{self.target or 'encoder'}"
+
+
+class ScalarMix(nn.Module):
+    """gamma * sum_l softmax(a)_l h^(l); a begins at 0 and gamma at 1, which is the plain mean."""
+
+    def __init__(self, layers: int) -> None:
+        super().__init__()
+        self.logits = nn.Parameter(torch.zeros(layers))
+        self.gamma = nn.Parameter(torch.ones(()))
+
+    def forward(self, states: Sequence[Tensor]) -> Tensor:
+        """Return the mix of the layers' states, all of one shape."""
+        weights = self.logits.softmax(0)
+        return self.gamma * torch.stack([w * s for w, s in zip(weights, states, strict=True)]).sum(0)
+
+
+class HierarchicalModel(nn.Module):
+    """Heads on the layers of shared encoders.
+
+    Args:
+        scheme: the sharing scheme.
+        heads: one kind, built for its task, by task name.
+        places: the layer or layers that each task reads.
+        feeds: which beliefs are fed upward.
+        shortcuts: tasks whose heads also read the words' states of layer 0.
+    """
+
+    def __init__(
+        self,
+        scheme: Scheme,
+        *,
+        heads: Mapping[str, Kind[Any, Any]],
+        places: Mapping[str, Place],
+        feeds: Sequence[Feed] = (),
+        shortcuts: Sequence[str] = (),
+    ) -> None:
+        super().__init__()
+        self.scheme = scheme
+        self.heads = nn.ModuleDict(heads)
+        self.places = dict(places)
+        self.feeds = tuple(feeds)
+        size = scheme.hidden_size
+        # All that lets information in from elsewhere begins at zero: training starts from the pretrained function.
+        self.label_embeddings = nn.ParameterDict(
+            {_safe(feed.key): nn.Parameter(torch.zeros(heads[feed.source].feedback_size, size)) for feed in feeds}
+        )
+        self.shortcuts = nn.ModuleDict({task: _zero_linear(size) for task in shortcuts})
+        self.mixes = nn.ModuleDict(
+            {task: ScalarMix(place.high - place.low + 1) for task, place in places.items() if place.is_mix}
+        )
+        # Below a model's own last norm the states are not normalised; a head there needs its own.
+        bare = any(encoder.has_final_norm for encoder in scheme.encoders)
+        self.norms = nn.ModuleDict(
+            {task: nn.LayerNorm(size) for task, place in places.items() if bare and place.low < scheme.depth}
+        )
+        self._order = self._bottom_up()
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """All tasks, bottom-up, a feeding task before the task it feeds."""
+        return self._order
+
+    def depth_of(self, tasks: Sequence[str]) -> int:
+        """Return the number of layers that a run for these tasks computes."""
+        return max(self.places[task].high for task in tasks)
+
+    def needed(self, tasks: Sequence[str]) -> tuple[str, ...]:
+        """Return the tasks that a run for ``tasks`` computes, bottom-up: themselves and all that feed them.
+
+        Raises:
+            HierNLPError: there is no such task.
+        """
+        for task in tasks:
+            if task not in self.places:
+                raise HierNLPError(f"there is no task {task!r} in this model{did_you_mean(task, self.places)}")
+        needed = set(tasks)
+        for task in reversed(self._order):
+            if task in needed:
+                continue
+            for feed in self.feeds:
+                reaches = (
+                    any(self.places[other].high > self.places[task].high for other in needed)
+                    if feed.target is None
+                    else feed.target in needed
+                )
+                if feed.source == task and reaches:
+                    needed.add(task)
+        return tuple(task for task in self._order if task in needed)
+
+    def forward(
+        self, batch: WordBatch, *, tasks: Sequence[str], targets: Mapping[str, Targets] | None = None
+    ) -> dict[str, Any]:
+        """Run the tasks asked for in one pass, no deeper than the deepest of them.
+
+        Args:
+            batch: the sentences.
+            tasks: the tasks whose results are wanted.
+            targets: with targets, the result of each task is the sum of its losses, a scalar in float32; without,
+                what its kind's ``forward`` returns.
+        """
+        needed = self.needed(tasks)
+        outputs: dict[str, Any] = {}
+        beliefs: dict[str, Tensor] = {}
+        kept: dict[frozenset[str], dict[int, Tensor]] = {}
+        keep = self._layers_to_keep(needed)
+
+        def visit(layer: int, states: Tensor, readers: frozenset[str]) -> Tensor | None:
+            here = [task for task in needed if task in readers and self.places[task].high == layer]
+            words = batch.pool(states) if here or layer in keep else None
+            if words is not None and layer in keep:
+                kept.setdefault(readers, {})[layer] = words
+            changed: Tensor | None = None
+            for task in here:
+                assert words is not None
+                head: Kind[Any, Any] = self.heads[task]  # pyright: ignore[reportAssignmentType]
+                output = head(self._read(task, words, kept.get(readers, {}), beliefs), batch.word_mask)
+                outputs[task] = output
+                belief = None
+                for feed in self.feeds:
+                    if feed.source != task:
+                        continue
+                    if belief is None:
+                        belief = head.feedback(output)
+                    weights = belief.detach() if feed.detached else belief
+                    embedded = weights.to(words.dtype) @ self.label_embeddings[_safe(feed.key)].to(words.dtype)
+                    if feed.target is None:
+                        spread = batch.spread(embedded.expand(-1, words.shape[1], -1))
+                        changed = (states if changed is None else changed) + spread.to(states.dtype)
+                    else:
+                        beliefs[feed.target] = beliefs.get(feed.target, 0) + embedded
+            return changed
+
+        self.scheme.run(batch, depths={task: self.places[task].high for task in needed}, visit=visit)
+        if targets is None:
+            return {task: outputs[task] for task in tasks}
+        with torch.autocast(batch.input_ids.device.type, enabled=False):
+            return {task: self._loss(task, outputs[task], targets[task]) for task in tasks}
+
+    def _loss(self, task: str, output: Any, targets: Targets) -> Tensor:  # noqa: ANN401
+        head: Kind[Any, Any] = self.heads[task]  # pyright: ignore[reportAssignmentType]
+        return head.loss(output, targets.tensors)
+
+    def _read(
+        self, task: str, words: Tensor, kept: Mapping[int, Tensor], beliefs: Mapping[str, Tensor]
+    ) -> Tensor:
+        """Return what a task's head reads, shape (B, N, H)."""
+        place = self.places[task]
+        read = words
+        if place.is_mix:
+            read = self.mixes[task]([kept[layer] for layer in range(place.low, place.high + 1)])
+        if task in self.norms:
+            read = self.norms[task](read)
+        if task in self.shortcuts:
+            read = read + self.shortcuts[task](kept[0])
+        if task in beliefs:
+            read = read + beliefs[task]
+        return read
+
+    def _layers_to_keep(self, tasks: Sequence[str]) -> set[int]:
+        layers = {0} if any(task in self.shortcuts for task in tasks) else set()
+        for task in tasks:
+            if self.places[task].is_mix:
+                layers |= set(range(self.places[task].low, self.places[task].high + 1))
+        return layers
+
+    def _bottom_up(self) -> tuple[str, ...]:
+        """Order the tasks by layer and, on one layer, a feeding task before the task it feeds."""
+        order: list[str] = []
+        waiting = sorted(self.places, key=lambda task: (self.places[task].high, list(self.places).index(task)))
+        while waiting:
+            for task in waiting:
+                if not any(feed.target == task and feed.source in waiting for feed in self.feeds):
+                    order.append(task)
+                    waiting.remove(task)
+                    break
+            else:
+                raise HierNLPError(f"feeds: the tasks {', '.join(waiting)} feed one another in a circle")
+        return tuple(order)
+
+
+def _safe(key: str) -> str:
+    """Return a feed's name in a form that parameters may have (no dots)."""
+    return key.replace(".", "_")
+
+
+def _zero_linear(size: int) -> nn.Linear:
+    linear = nn.Linear(size, size, bias=False)
+    nn.init.zeros_(linear.weight)
+    return linear

@@ -1,0 +1,18 @@
+"""Recipes: what to train on what, typed and validated; YAML in, JSON schema out."""
+
+from __future__ import annotations
+
+from hiernlp.recipe.files import available_recipes, available_tasks, load_recipe
+from hiernlp.recipe.places import resolve_feeds, resolve_place
+from hiernlp.recipe.schema import json_schema
+from hiernlp.recipe.settings import Recipe
+
+__all__ = [
+    "Recipe",
+    "available_recipes",
+    "available_tasks",
+    "json_schema",
+    "load_recipe",
+    "resolve_feeds",
+    "resolve_place",
+]

@@ -1,0 +1,180 @@
+"""What a recipe states. Each component's own settings are nested here, none is copied."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, StrictFloat, StrictInt, model_validator
+
+from hiernlp.corpora import Split
+from hiernlp.encoding.subwords import EncodingSettings
+from hiernlp.errors import did_you_mean
+from hiernlp.registry import Room, balancing, kinds, readers, sharing
+from hiernlp.settings import Settings
+from hiernlp.training.settings import SamplingSettings, TrainingSettings
+
+Level = Literal["bottom", "low", "middle", "high", "top"]
+ENCODER = "encoder"
+"""The target of a feed into the encoder's own states; no task may have this name."""
+
+
+def _known(room: Room) -> AfterValidator:
+    def check(name: str) -> str:
+        if name not in room.names():
+            raise ValueError(f"there is no {room.what} {name!r}{did_you_mean(name, room.names())}")
+        return name
+
+    return AfterValidator(check)
+
+
+def _as_list(value: Any) -> Any:  # noqa: ANN401 - whatever stands in the file
+    return [value] if isinstance(value, str) else value
+
+
+Strings = Annotated[list[str], BeforeValidator(_as_list)]
+"""One string or a list of strings."""
+
+
+class EncoderSettings(Settings):
+    """The pretrained encoder."""
+
+    name: str = "minilm"
+    """A hub id, a local folder, or ``minilm`` (all-MiniLM-L6-v2, from an installed package or else from the hub)."""
+    revision: str | None = None
+    """Branch, tag or commit on the hub."""
+    attention: Literal["sdpa", "eager", "flash_attention_2"] | None = None
+    """Implementation of attention; by default the best that the encoder has."""
+    gradient_checkpointing: bool = False
+    """Recompute inner states in the backward pass to save memory."""
+    compile: bool = False
+    """Compile each layer with ``torch.compile``; set ``encoding.pad_to_multiple`` for few lengths."""
+    config: dict[str, Any] = {}
+    """Values to change in the encoder's configuration, such as ``hidden_dropout_prob``."""
+
+
+class CorpusSettings(Settings):
+    """One corpus: how to read it and where its splits are."""
+
+    reader: Annotated[str, _known(readers)]
+    """Name of a reader: ``conllu``, ``columns``, ``tables``, ``hub``."""
+    options: dict[str, Any] = {}
+    """The reader's own settings."""
+    train: Strings = []
+    """Files or patterns, from the recipe's folder; for the reader ``hub``, names of splits."""
+    dev: Strings = []
+    """Development data, by which checkpoints are chosen."""
+    test: Strings = []
+    """Test data, for ``hiernlp evaluate`` only."""
+    split: Split = Split()
+    """Shares to cut from the training data."""
+
+    @model_validator(mode="after")
+    def _has_training_data(self) -> CorpusSettings:
+        if not self.train:
+            raise ValueError("expected training data under `train`, found none")
+        return self
+
+
+class Mix(Settings):
+    """A learned scalar mix over a range of layers."""
+
+    mix: tuple[StrictInt, StrictInt]
+    """First and last layer."""
+
+
+Fraction = Annotated[StrictFloat, Field(ge=0, le=1)]
+LayerNumber = Annotated[StrictInt, Field(ge=0)]
+
+
+class TaskSettings(Settings):
+    """One task: its kind and its place in the hierarchy."""
+
+    kind: Annotated[str, _known(kinds)]
+    """Name of a kind: ``token_labels``, ``flat_spans``, ``nested_spans``, ``dependencies``, ``sentence_labels``, ..."""
+    options: dict[str, Any] = {}
+    """The kind's own settings."""
+    place: LayerNumber | Fraction | Level | Mix = "top"
+    """The layer that the task reads, counted from the embeddings (layer 0): a number, a fraction of the depth, a level
+    (``bottom`` is layer 0, ``low`` a quarter of the depth, ``middle`` a half, ``high`` three quarters, ``top`` all), or a learned mix of a range."""
+    weight: float = Field(default=1.0, ge=0)
+    """Weight of the task's loss."""
+    shortcut: bool = False
+    """Let the head read layer 0 besides its place."""
+    corpora: Strings | None = None
+    """The corpora that train and test this task; by default all that have its annotation."""
+    description: str = ""
+    """What the task is, in a sentence."""
+
+
+class FeedSettings(Settings):
+    """A lower task's beliefs fed upward: its expected label embedding, zero at the start."""
+
+    source: str = Field(alias="from")
+    """The task whose beliefs are fed."""
+    to: Strings = [ENCODER]
+    """``encoder``: added to the words' states above the task's layer, so that all above reads it; or names of tasks
+    whose heads alone read it."""
+    gradient: Literal["through", "detached"] = "through"
+    """Whether the fed task learns from those above through its beliefs."""
+
+
+class SharingSettings(Settings):
+    """Which tasks share which layers."""
+
+    scheme: Annotated[str, _known(sharing)] = "hard"
+    """Name of a sharing scheme."""
+    options: dict[str, Any] = {}
+    """The scheme's own settings."""
+
+
+class BalancingSettings(Settings):
+    """How the tasks' losses become one."""
+
+    method: Annotated[str, _known(balancing)] = "fixed"
+    """Name of a balancing method."""
+    options: dict[str, Any] = {}
+    """The method's own settings."""
+
+
+class Recipe(Settings):
+    """Everything about one training run."""
+
+    description: str = ""
+    """What the recipe is for, in a sentence."""
+    language: str = "en"
+    """Language code (ISO 639-1) of the rules that split raw text into sentences and words."""
+    encoder: EncoderSettings = EncoderSettings()
+    encoding: EncodingSettings = EncodingSettings()
+    corpora: dict[str, CorpusSettings] = Field(min_length=1)
+    tasks: dict[str, TaskSettings] = Field(min_length=1)
+    feeds: list[FeedSettings] = []
+    sharing: SharingSettings = SharingSettings()
+    sampling: SamplingSettings = SamplingSettings()
+    balancing: BalancingSettings = BalancingSettings()
+    training: TrainingSettings = TrainingSettings()
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> Recipe:
+        for task, settings in self.tasks.items():
+            if task == ENCODER or not task.replace("_", "").replace("-", "").isalnum():
+                raise ValueError(f"tasks.{task}: expected a name of letters, digits, '_' and '-', other than {ENCODER!r}")
+            for corpus in settings.corpora or []:
+                if corpus not in self.corpora:
+                    raise ValueError(
+                        f"tasks.{task}.corpora: there is no corpus {corpus!r}{did_you_mean(corpus, self.corpora)}"
+                    )
+        seen = set()
+        for i, feed in enumerate(self.feeds):
+            for key, name in [("from", feed.source)] + [("to", target) for target in feed.to if target != ENCODER]:
+                if name not in self.tasks:
+                    raise ValueError(f"feeds.{i}.{key}: there is no task {name!r}{did_you_mean(name, self.tasks)}")
+            for target in feed.to:
+                if (feed.source, target) in seen:
+                    raise ValueError(f"feeds.{i}: {feed.source!r} is fed to {target!r} twice")
+                seen.add((feed.source, target))
+        if self.training.select != "mean" and self.training.select not in self.tasks:
+            raise ValueError(
+                f"training.select: expected 'mean' or a task, found {self.training.select!r}"
+                f"{did_you_mean(self.training.select, self.tasks)}"
+            )
+        return self

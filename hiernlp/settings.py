@@ -1,0 +1,66 @@
+"""What every component's own settings have in common, and how a mistake in them is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from hiernlp.errors import RecipeError, did_you_mean
+
+
+class Settings(BaseModel):
+    """Base of all settings: unknown keys are errors, values are not changed after validation.
+
+    Each component owns one subclass, nested in the recipe, often under ``options``; the docstring under a field becomes
+    its description in the JSON schema.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, validate_default=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_unknown_keys(cls, data: Any) -> Any:  # noqa: ANN401 - whatever stands in the file
+        if isinstance(data, Mapping):
+            known = {field.alias or name for name, field in cls.model_fields.items()}
+            for key in data:
+                if key not in known:
+                    raise PydanticCustomError(
+                        "unknown_key", "{text}", {"text": f"unknown key{did_you_mean(str(key), known)}", "key": str(key)}
+                    )
+        return data
+
+
+S = TypeVar("S", bound=BaseModel)
+
+
+def validate(model: type[S], data: Any, *, path: str = "") -> S:  # noqa: ANN401 - whatever stands in the file
+    """Return validated settings.
+
+    Args:
+        model: the class of the settings.
+        data: what was given.
+        path: dotted path of ``data`` in the recipe.
+
+    Raises:
+        RecipeError: the first mistake, in one sentence that begins with its dotted path.
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise RecipeError(_sentence(error, path)) from None
+
+
+def _sentence(error: ValidationError, path: str) -> str:
+    # Of the members of a union, the one that the value came closest to has the longest path.
+    first = max(error.errors(), key=lambda e: (e["type"] == "unknown_key", len(e["loc"])))
+    parts = [part for part in first["loc"] if isinstance(part, int) or str(part).replace("_", "").isalnum()]
+    key = (first.get("ctx") or {}).get("key")
+    dotted = ".".join(str(part) for part in ([path] if path else []) + parts + ([key] if key is not None else []))
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] in ("unknown_key", "missing", "value_error"):
+        return f"{dotted}: {message[0].lower() + message[1:] if message else 'not valid'}"
+    found = repr(first["input"])
+    return f"{dotted}: {message[0].lower() + message[1:]}, found {found if len(found) <= 60 else found[:57] + '...'}"

@@ -1,0 +1,1 @@
+"""Which tasks share which layers: one scheme a file."""

@@ -1,0 +1,1 @@
+"""Training: task sampling, the loop, checkpoints and resume, reports."""

@@ -1,0 +1,112 @@
+"""Scoring a model on a corpus, and the majority baselines that relative scores start from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from accelerate.utils import gather_object
+
+from hiernlp.encoding.subwords import EncodingSettings, SubwordEncoder
+from hiernlp.kinds._base import Annotation, Kind, Row, Scores
+from hiernlp.model import HierarchicalModel
+from hiernlp.prediction import predict
+from hiernlp.training.data import EncodedSplit
+
+CHUNK = 4096
+"""Sentences that are scored at a time, which bounds the subwords in memory."""
+
+
+def evaluate(
+    model: HierarchicalModel,
+    splits: Mapping[str, EncodedSplit],
+    *,
+    encoder: SubwordEncoder,
+    encoding: EncodingSettings,
+    budget: int,
+    process: int = 0,
+    processes: int = 1,
+    tasks: Sequence[str] | None = None,
+) -> dict[str, Scores]:
+    """Score every task on all corpora that have its annotation, taken together.
+
+    With several processes each predicts its share of the sentences, and all return the same scores.
+
+    Args:
+        model: the model.
+        splits: the split to score on by corpus.
+        encoder: the subword encoder.
+        encoding: how words are read.
+        budget: most subwords a batch, padding included.
+        process: number of this process.
+        processes: number of processes.
+        tasks: the tasks to score, by default all that the corpora annotate.
+    """
+    gold: dict[str, list[Row]] = {}
+    predicted: dict[str, list[Annotation]] = {}
+    for split in splits.values():
+        wanted = [t for t in model.tasks if t in split.tasks and (tasks is None or t in tasks)]
+        if not wanted:
+            continue
+        mine = list(range(process, len(split), processes))
+        results: list[tuple[int, dict[str, Annotation]]] = []
+        for at in range(0, len(mine), CHUNK):
+            chunk = mine[at : at + CHUNK]
+            annotations = predict(
+                model, split.subwords(chunk), encoder=encoder, encoding=encoding, tasks=wanted, budget=budget
+            )
+            results += zip(chunk, annotations, strict=True)
+        if processes > 1:
+            results = sorted(gather_object(results), key=lambda item: item[0])
+        by_task = {task: columns_of(model.heads[task]) for task in wanted}  # pyright: ignore[reportArgumentType]
+        names = sorted({"words", *(c for columns in by_task.values() for c in columns)})
+        rows = list(split.rows(columns=names))
+        for task in wanted:
+            gold.setdefault(task, []).extend(rows)
+            predicted.setdefault(task, []).extend(annotation[task] for _, annotation in results)
+    return {task: score(model.heads[task], gold[task], predicted[task]) for task in model.tasks if task in gold}  # pyright: ignore[reportArgumentType]
+
+
+def columns_of(head: Kind[Any, Any]) -> tuple[str, ...]:
+    """Return the annotation columns that a built task reads and writes."""
+    return type(head).columns(head.options)
+
+
+def score(head: Kind[Any, Any], gold: Sequence[Row], predicted: Sequence[Annotation]) -> Scores:
+    """Return a built task's scores."""
+    return type(head).score(head.options, gold, predicted)
+
+
+def baselines(
+    heads: Mapping[str, Kind[Any, Any]], train: Mapping[str, EncodedSplit], dev: Mapping[str, EncodedSplit]
+) -> dict[str, Scores]:
+    """Return the scores on development data of the majority baselines learnt from training data."""
+    found: dict[str, Scores] = {}
+    for task, head in heads.items():
+        columns = ["words", *columns_of(head)]
+        rows = [row for split in train.values() if task in split.tasks for row in split.rows(columns=columns)]
+        tested = [row for split in dev.values() if task in split.tasks for row in split.rows(columns=columns)]
+        if not tested:
+            continue
+        guess = type(head).baseline(head.options, rows)
+        found[task] = score(head, tested, [guess(row) for row in tested])
+    return found
+
+
+def relative(value: float, baseline: float) -> float:
+    """Return how much of the way from a baseline to a perfect score is gone: (value - baseline) / (1 - baseline).
+
+    Example:
+        >>> relative(0.75, 0.5)
+        0.5
+    """
+    room = 1.0 - baseline
+    return (value - baseline) / room if room > 0 else value - baseline
+
+
+def mean_relative(scores: Mapping[str, Scores], baseline: Mapping[str, Scores]) -> float:
+    """Return the mean of the tasks' relative scores; a task without a baseline starts from 0."""
+    values = [
+        relative(s.main_value, baseline[task].main_value if task in baseline else 0.0) for task, s in scores.items()
+    ]
+    return sum(values) / len(values) if values else 0.0

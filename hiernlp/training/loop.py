@@ -1,0 +1,341 @@
+"""The training loop: a generator that yields what happened; its caller logs, shows and saves models.
+
+A step of training looks at no value on the device: losses are summed there and read back only when a line is logged.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from hiernlp.balancing._base import Balancer
+from hiernlp.kinds._base import Scores
+from hiernlp.model import HierarchicalModel
+from hiernlp.training.checkpoints import Progress, load_state, save_state
+from hiernlp.training.data import BatchBuilder, TrainingBatch
+from hiernlp.training.optimizer import build_optimizer, freeze, frozen_layers, learning_rate_factor, set_learning_rates
+from hiernlp.training.sampling import EpochPlanner, Piece
+from hiernlp.training.settings import TrainingSettings
+
+
+@dataclass(frozen=True)
+class StepsDone:
+    """Some steps were done since the last such event.
+
+    Attributes:
+        step: steps done in all.
+        epoch: epochs done, with fractions.
+        loss: mean of the minimised loss a step.
+        losses: mean of each task's own loss over the steps that trained it.
+        learning_rate: highest learning rate of ``encoder`` and of ``heads``.
+        words_per_second: words trained on a second of training, evaluation left out.
+        seconds_left: what is left of training at this speed, evaluation left out.
+    """
+
+    step: int
+    epoch: float
+    loss: float
+    losses: dict[str, float]
+    learning_rate: dict[str, float]
+    words_per_second: float
+    seconds_left: float
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """The model was scored on development data.
+
+    Attributes:
+        step: steps done in all.
+        epoch: epochs done, with fractions.
+        scores: by task.
+        figure: the figure that chooses checkpoints.
+        is_best: whether it is the best so far; the caller saves the model.
+    """
+
+    step: int
+    epoch: float
+    scores: dict[str, Scores]
+    figure: float
+    is_best: bool
+
+
+@dataclass(frozen=True)
+class Ended:
+    """Training ended.
+
+    Attributes:
+        step: steps done in all.
+        reason: ``finished``, ``no improvement`` (the patience is used up) or ``interrupted``.
+    """
+
+    step: int
+    reason: str
+
+
+Event = StepsDone | Evaluated | Ended
+
+
+@dataclass
+class _Sums:
+    """What was summed on the device since the last line of the log."""
+
+    total: Tensor | None = None
+    steps: int = 0
+    losses: dict[str, Tensor] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def add(self, total: Tensor, losses: Mapping[str, Tensor]) -> None:
+        self.total = total if self.total is None else self.total + total
+        self.steps += 1
+        for task, loss in losses.items():
+            self.losses[task] = self.losses[task] + loss if task in self.losses else loss
+            self.counts[task] = self.counts.get(task, 0) + 1
+
+
+class Trainer:
+    """Trains a model by accelerate.
+
+    Args:
+        model: the model.
+        balancer: from the tasks' losses to one.
+        builder: builds batches.
+        planner: plans which batches.
+        settings: how to train.
+        evaluate: scores the model as it is and returns the scores and the figure that chooses checkpoints; None for no
+            evaluation.
+        state_folder: where states to go on from are kept; None for none.
+        accelerator: how processes, devices and number formats are handled.
+    """
+
+    def __init__(
+        self,
+        model: HierarchicalModel,
+        *,
+        balancer: Balancer,
+        builder: BatchBuilder,
+        planner: EpochPlanner,
+        settings: TrainingSettings,
+        accelerator: Accelerator,
+        evaluate: Callable[[], tuple[dict[str, Scores], float]] | None = None,
+        state_folder: Path | None = None,
+    ) -> None:
+        self.model = model
+        self.builder = builder
+        self.planner = planner
+        self.settings = settings
+        self.accelerator = accelerator
+        self.evaluate = evaluate
+        self.state_folder = state_folder
+        self.progress = Progress()
+        self.stop_asked = False
+        optimizer = build_optimizer(model, settings, extra=balancer.parameters())
+        self._wrapped, self._optimizer = accelerator.prepare(model, optimizer)
+        self._balancer = balancer.to(accelerator.device)
+        if any(True for _ in balancer.parameters()):
+            accelerator.register_for_checkpointing(balancer)
+
+    def resume(self) -> None:
+        """Go on from the state that was saved last, exactly as if training had not stopped."""
+        assert self.state_folder is not None
+        self.progress = load_state(self.accelerator, self.state_folder)
+
+    def ask_to_stop(self) -> None:
+        """Save and end after the step under way (safe to call from a signal handler)."""
+        self.stop_asked = True
+
+    def run(self) -> Iterator[Event]:
+        """Train until the end, yielding what happens."""
+        settings, progress = self.settings, self.progress
+        self._wrapped.train()
+        sums = _Sums()
+        watch = _Watch()
+        while progress.epoch < settings.epochs and not progress.finished:
+            steps = self.planner.plan(progress.epoch)
+            for batches in self._batches(steps[progress.step_in_epoch :]):
+                done = progress.epoch + progress.step_in_epoch / len(steps)
+                frozen = frozen_layers(done, settings, depth=self.model.scheme.depth)
+                if settings.frozen_layers or settings.unfreeze_epochs:
+                    freeze(self.model, frozen)
+                # The middle of the step stands for the whole, so that neither end of the schedule wastes one.
+                share = (progress.epoch + (progress.step_in_epoch + 0.5) / len(steps)) / settings.epochs
+                rates = set_learning_rates(self._optimizer, learning_rate_factor(share, settings))
+                self.step(batches, sums)
+                progress.step += 1
+                progress.step_in_epoch += 1
+                words = sum(sum(batch.words.lengths) for batch in batches) * self.accelerator.num_processes
+                progress.words += words
+                watch.add(words)
+                at_end = progress.step_in_epoch == len(steps)
+                done = progress.epoch + progress.step_in_epoch / len(steps)
+                if progress.step % settings.log_every == 0 or at_end:
+                    yield self._log(sums, rates, done, watch)
+                    sums = _Sums()
+                if at_end:
+                    progress.epoch, progress.step_in_epoch = progress.epoch + 1, 0
+                every = settings.evaluate_every
+                if self.evaluate is not None and (at_end if every == "epoch" else progress.step % every == 0):
+                    with watch.paused():
+                        yield self._evaluated(done)
+                    if settings.patience is not None and progress.since_best >= settings.patience:
+                        progress.finished = True
+                    self._save()
+                elif settings.checkpoint_every and progress.step % settings.checkpoint_every == 0:
+                    with watch.paused():
+                        self._save()
+                if progress.finished:
+                    yield Ended(progress.step, "no improvement")
+                    return
+                if self._must_stop():
+                    self._save()
+                    yield Ended(progress.step, "interrupted")
+                    return
+        progress.finished = True
+        if every_step_evaluated(settings, progress) and self.evaluate is not None:
+            yield self._evaluated(float(settings.epochs))
+        self._save()
+        yield Ended(progress.step, "finished")
+
+    def step(self, batches: list[TrainingBatch], sums: _Sums) -> None:
+        """Do one step: every loss is a mean over all its targets in the step's batches, on all processes."""
+        counts = self._counts(batches)
+        processes = self.accelerator.num_processes
+        step_losses: dict[str, Tensor] = {}
+        step_total: Tensor | None = None
+        for number, batch in enumerate(batches):
+            last = number == len(batches) - 1
+            with contextlib.nullcontext() if last else self.accelerator.no_sync(self._wrapped):
+                summed = self._wrapped(batch.words, tasks=tuple(batch.targets), targets=batch.targets)
+                # Gradients are averaged over processes, losses are not: hence the factor.
+                losses = {task: loss / counts[task] * processes for task, loss in summed.items()}
+                total = self._balancer.combine(losses)
+                penalty = self.model.scheme.penalty()
+                if penalty is not None:
+                    total = total + penalty / len(batches)
+                self.accelerator.backward(total)
+            step_total = total.detach() if step_total is None else step_total + total.detach()
+            for task, loss in losses.items():
+                step_losses[task] = step_losses[task] + loss.detach() if task in step_losses else loss.detach()
+        assert step_total is not None
+        sums.add(step_total, step_losses)
+        if self.settings.clip is not None:
+            self.accelerator.clip_grad_norm_(self._wrapped.parameters(), self.settings.clip)
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+
+    def _counts(self, batches: list[TrainingBatch]) -> dict[str, Tensor | float]:
+        """Return the number of targets of each task in the step, at least 1."""
+        counts: dict[str, float] = {}
+        for batch in batches:
+            for task, targets in batch.targets.items():
+                counts[task] = counts.get(task, 0.0) + targets.count
+        if self.accelerator.num_processes == 1:
+            return {task: max(count, 1.0) for task, count in counts.items()}
+        mine = torch.tensor(list(counts.values())).to(self.accelerator.device, non_blocking=True)
+        everywhere: Tensor = self.accelerator.reduce(mine, "sum")  # pyright: ignore[reportAssignmentType]
+        return dict(zip(counts, everywhere.clamp(min=1.0).unbind(), strict=True))
+
+    def _batches(self, steps: list[list[list[Piece]]]) -> Iterator[list[TrainingBatch]]:
+        """Yield each step's batches of this process, on its device."""
+        mine = [round_[self.accelerator.process_index] for step in steps for round_ in step]
+        loader = DataLoader(
+            _Pieces(mine, self.builder),
+            batch_size=None,
+            num_workers=self.settings.workers,
+            pin_memory=self.accelerator.device.type == "cuda",
+        )
+        batches = iter(loader)
+        for step in steps:
+            yield [next(batches).to(self.accelerator.device, non_blocking=True) for _ in step]
+
+    def _log(self, sums: _Sums, rates: dict[str, float], done: float, watch: _Watch) -> StepsDone:
+        assert sums.total is not None
+        names = list(sums.losses)
+        values = torch.stack([sums.total, *sums.losses.values()]).tolist()
+        speed = watch.words_per_second()
+        left = (self.settings.epochs - done) / done * self.progress.words / speed if done and speed else 0.0
+        return StepsDone(
+            step=self.progress.step,
+            epoch=done,
+            loss=values[0] / max(sums.steps, 1),
+            losses={t: v / max(sums.counts[t], 1) for t, v in zip(names, values[1:], strict=True)},
+            learning_rate=rates,
+            words_per_second=speed,
+            seconds_left=left,
+        )
+
+    def _evaluated(self, done: float) -> Evaluated:
+        assert self.evaluate is not None
+        scores, figure = self.evaluate()
+        self._wrapped.train()
+        is_best = self.progress.best is None or figure > self.progress.best
+        if is_best:
+            self.progress.best, self.progress.best_step, self.progress.since_best = figure, self.progress.step, 0
+        else:
+            self.progress.since_best += 1
+        return Evaluated(self.progress.step, done, scores, figure, is_best)
+
+    def _must_stop(self) -> bool:
+        if self.accelerator.num_processes == 1:
+            return self.stop_asked
+        if self.progress.step % self.settings.log_every:
+            return False
+        asked: Tensor = self.accelerator.reduce(  # pyright: ignore[reportAssignmentType]
+            torch.tensor(float(self.stop_asked), device=self.accelerator.device), "sum"
+        )
+        return bool(asked.item())
+
+    def _save(self) -> None:
+        if self.state_folder is not None:
+            save_state(self.accelerator, self.state_folder, self.progress)
+
+
+def every_step_evaluated(settings: TrainingSettings, progress: Progress) -> bool:
+    """Tell whether the last steps, after the last evaluation by steps, still want one."""
+    return settings.evaluate_every != "epoch" and progress.step % settings.evaluate_every != 0
+
+
+class _Pieces(Dataset[TrainingBatch]):
+    """The batches of the rest of an epoch, built when asked for."""
+
+    def __init__(self, pieces: list[Piece], builder: BatchBuilder) -> None:
+        self.pieces = pieces
+        self.builder = builder
+
+    def __len__(self) -> int:
+        return len(self.pieces)
+
+    def __getitem__(self, index: int) -> TrainingBatch:
+        piece = self.pieces[index]
+        return self.builder(piece.corpus, piece.indices)
+
+
+class _Watch:
+    """Words a second of training, with pauses left out, over the time since the last reading."""
+
+    def __init__(self) -> None:
+        self.words = 0
+        self.since = time.perf_counter()
+
+    def add(self, words: int) -> None:
+        self.words += words
+
+    def words_per_second(self) -> float:
+        now = time.perf_counter()
+        speed = self.words / max(now - self.since, 1e-9)
+        self.words, self.since = 0, now
+        return speed
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        before = time.perf_counter()
+        yield
+        self.since += time.perf_counter() - before

@@ -1,0 +1,75 @@
+"""Settings of sampling and training, as a recipe gives them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from hiernlp.settings import Settings
+
+
+class SamplingSettings(Settings):
+    """Which corpus the next batch comes from, where there are several."""
+
+    scheme: Literal["proportional", "sqrt", "temperature", "annealed", "uniform", "sequential"] = "proportional"
+    """With n batches a corpus: ``proportional`` to n, to its square root, to n^(1/temperature); ``annealed``: from
+    proportional at first to n^0.2 in the last epoch; ``uniform``; ``sequential``: all of the first corpus, then all of
+    the second."""
+    temperature: float = Field(default=2.0, gt=0)
+    """For ``temperature``: 1 is proportional, large is nearly uniform."""
+    batches_per_epoch: int | None = Field(default=None, ge=1)
+    """Length of an epoch; by default as many batches as all corpora have."""
+
+
+class TrainingSettings(Settings):
+    """How long, how fast and how carefully to train."""
+
+    seed: int = Field(default=1, ge=0)
+    """Seed of initial weights, order of batches and dropout."""
+    epochs: int = Field(default=5, ge=1)
+    """Number of epochs."""
+    batch_subwords: int = Field(default=1024, ge=8)
+    """Most subwords a batch and process, padding included."""
+    accumulation: int = Field(default=1, ge=1)
+    """Batches a step; a loss is the mean over the whole step."""
+    encoder_learning_rate: float = Field(default=2e-4, ge=0)
+    """Highest learning rate of the encoder's top layer."""
+    head_learning_rate: float = Field(default=1e-3, ge=0)
+    """Highest learning rate of everything else."""
+    layer_decay: float = Field(default=1.0, gt=0, le=1)
+    """Each lower layer learns this much slower than the one above it."""
+    weight_decay: float = Field(default=0.01, ge=0)
+    """Decoupled weight decay of matrices; biases, norms and embeddings of labels have none."""
+    betas: tuple[float, float] = (0.9, 0.999)
+    """Decay rates of AdamW's moments."""
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    """Learning rates after the warm-up: down to zero in a line or a half cosine, or as they are."""
+    warmup: float = Field(default=0.1, ge=0, lt=1)
+    """Share of all steps in which the learning rates rise from zero."""
+    clip: float | None = Field(default=1.0, gt=0)
+    """Largest norm of the gradient; longer ones are scaled down."""
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    """Number format of the layers' products; losses and parameters stay in float32."""
+    frozen_layers: int = Field(default=0, ge=0)
+    """Keep the embeddings and this many layers as they are; 0 trains everything."""
+    unfreeze_epochs: float = Field(default=0.0, ge=0)
+    """Gradual unfreezing (Howard and Ruder 2018): begin with the heads alone, add the next layer from the top every so
+    many epochs, the embeddings last; 0 for none."""
+    evaluate_every: Literal["epoch"] | int = "epoch"
+    """Evaluate on development data each epoch or every so many steps."""
+    patience: int | None = Field(default=None, ge=1)
+    """Stop after so many evaluations without a better one."""
+    select: str = "mean"
+    """Choose the checkpoint by the ``mean`` of all tasks' relative scores, or by the task of this name. A relative
+    score is (score - baseline) / (1 - baseline), the baseline being the majority's."""
+    checkpoint_every: int | None = Field(default=None, ge=1)
+    """Save a state to go on from every so many steps, besides after each evaluation."""
+    log_every: int = Field(default=20, ge=1)
+    """Steps between two lines of the log; only then are losses read back from the device."""
+    tensorboard: bool | Literal["auto"] = "auto"
+    """Write logs for TensorBoard too; ``auto``: if its package is installed."""
+    evaluation_subwords: int = Field(default=4096, ge=8)
+    """Most subwords a batch in evaluation, padding included."""
+    workers: int = Field(default=0, ge=0)
+    """Processes that prepare batches; 0 prepares them in the training process."""
