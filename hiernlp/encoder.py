@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from hiernlp.errors import HierNLPError
+from hiernlp.errors import HierNLPError, did_you_mean
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
@@ -64,7 +64,10 @@ def load_config(name: str, *, overrides: Mapping[str, Any] | None = None, revisi
         ) from error
     for key, value in (overrides or {}).items():
         if not hasattr(config, key):
-            raise HierNLPError(f"encoder.config.{key}: the configuration of {name!r} has no such key")
+            raise HierNLPError(
+                f"encoder.config.{key}: the configuration of {name!r} has no such key"
+                + did_you_mean(key, config.to_dict())
+            )
         setattr(config, key, value)
     return config
 
@@ -85,7 +88,7 @@ class Encoder(nn.Module):
     def __init__(self, model: PreTrainedModel) -> None:
         super().__init__()
         if getattr(model, "pooler", None) is not None:
-            model.pooler = None  # pyright: ignore[reportAttributeAccessIssue] - never read here
+            model.pooler = None  # pyright: ignore[reportArgumentType] - never read here
         self.model = model
         self._path = _layer_list(model)
 
@@ -166,7 +169,7 @@ class Encoder(nn.Module):
         return int(min(limit, tokenizer_limit))
 
     def parameters_by_layer(self) -> list[list[nn.Parameter]]:
-        """Return the parameters that make each layer, 0 (embeddings) to L; what follows the last layer belongs to it."""
+        """Return the parameters that make each layer, 0 (embeddings) to L; what follows the last belongs to it."""
         groups: list[list[nn.Parameter]] = [[] for _ in range(self.depth + 1)]
         prefix = ".".join(self._path) + "."
         passed = False
@@ -179,8 +182,20 @@ class Encoder(nn.Module):
         return groups
 
     def enable_gradient_checkpointing(self) -> None:
-        """Recompute the layers' inner states in the backward pass instead of keeping them."""
-        self.model.gradient_checkpointing_enable({"use_reentrant": False})
+        """Recompute the layers' inner states in the backward pass instead of keeping them.
+
+        Raises:
+            HierNLPError: the encoder does not offer it.
+        """
+        # The name before transformers 5.23 is deprecated since.
+        old = self.model.gradient_checkpointing_enable
+        enable = getattr(self.model, "activation_checkpointing_enable", old)
+        try:
+            enable({"use_reentrant": False})
+        except ValueError as error:
+            raise HierNLPError(
+                f"encoder.gradient_checkpointing: {type(self.model).__name__} does not offer it; set it to false"
+            ) from error
 
     def compile_layers(self) -> None:
         """Compile each layer by itself, for any shape; heads, taps and feeds stay as they are."""

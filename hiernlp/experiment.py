@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate.state import AcceleratorState
 from accelerate.utils import DataLoaderConfiguration, set_seed
 
 from hiernlp.corpora import load_corpus
@@ -31,7 +32,7 @@ from hiernlp.training.sampling import EpochPlanner
 
 TRAINING = "training"
 """Folder inside a model folder for what belongs to its training alone."""
-STATE, LOG, BASELINES = "state", "log.jsonl", "baselines.json"
+STATE, LOG, BASELINES, BEGUN_WITH = "state", "log.jsonl", "baselines.json", "recipe.json"
 PRECISIONS = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}
 
 
@@ -147,8 +148,7 @@ def prepare(recipe: Recipe, *, base: Path | None = None) -> Experiment:
                 tasks=[
                     task
                     for task in bundle.model.tasks
-                    if corpus in trained_on[task]
-                    and annotates(splits[split], kind_of[task].columns(options[task]))
+                    if corpus in trained_on[task] and annotates(splits[split], kind_of[task].columns(options[task]))
                 ],
             )
             for corpus, splits in corpora.items()
@@ -193,6 +193,8 @@ class Run:
         self.output = output
         self.folder = output / TRAINING
         settings = recipe.training
+        # Accelerate keeps the first number format for the whole process; another run may want another.
+        AcceleratorState._reset_state()
         self.accelerator = Accelerator(
             mixed_precision=PRECISIONS[settings.precision],
             dataloader_config=DataLoaderConfiguration(non_blocking=True),
@@ -235,6 +237,10 @@ class Run:
         )
         if resume:
             self.trainer.resume()
+        elif self.accelerator.is_main_process:
+            # Not before everything is found to be in order: a mistake leaves no folder behind.
+            with replaced_file(self.folder / BEGUN_WITH) as new:
+                new.write_text(json.dumps(recipe.model_dump(mode="json", by_alias=True), indent=1), encoding="utf-8")
 
     def _check_folder(self, recipe: Recipe, *, resume: bool) -> None:
         state = has_state(self.folder / STATE)
@@ -245,13 +251,9 @@ class Run:
                 f"{self.output}: expected a new or empty folder, found files"
                 + ("; go on with --resume, or give another folder" if state else "; give another folder")
             )
-        recipe_file = self.folder / "recipe.json"
         dumped = recipe.model_dump(mode="json", by_alias=True)
-        if resume and json.loads(recipe_file.read_text(encoding="utf-8")) != dumped:
+        if resume and json.loads((self.folder / BEGUN_WITH).read_text(encoding="utf-8")) != dumped:
             raise HierNLPError(f"{self.output}: was begun with another recipe; resume with that one, unchanged")
-        if self.accelerator.is_main_process and not resume:
-            with replaced_file(recipe_file) as new:
-                new.write_text(json.dumps(dumped, indent=1), encoding="utf-8")
 
     def events(self) -> Iterator[Event]:
         """Train; save the model whenever it is the best so far, and yield what happens."""

@@ -68,6 +68,13 @@ class ScalarMix(nn.Module):
         return self.gamma * torch.stack([w * s for w, s in zip(weights, states, strict=True)]).sum(0)
 
 
+class ByTask(nn.ModuleDict):
+    """Modules by task, whatever a task is called: ``nn.ModuleDict`` itself refuses names such as ``type``."""
+
+    def add_module(self, name: str, module: nn.Module | None) -> None:
+        self._modules[name] = module  # pyright: ignore[reportArgumentType] - as in torch
+
+
 class HierarchicalModel(nn.Module):
     """Heads on the layers of shared encoders.
 
@@ -90,7 +97,7 @@ class HierarchicalModel(nn.Module):
     ) -> None:
         super().__init__()
         self.scheme = scheme
-        self.heads = nn.ModuleDict(heads)
+        self.heads = ByTask(heads)
         self.places = dict(places)
         self.feeds = tuple(feeds)
         size = scheme.hidden_size
@@ -98,13 +105,13 @@ class HierarchicalModel(nn.Module):
         self.label_embeddings = nn.ParameterDict(
             {_safe(feed.key): nn.Parameter(torch.zeros(heads[feed.source].feedback_size, size)) for feed in feeds}
         )
-        self.shortcuts = nn.ModuleDict({task: _zero_linear(size) for task in shortcuts})
-        self.mixes = nn.ModuleDict(
+        self.shortcuts = ByTask({task: _zero_linear(size) for task in shortcuts})
+        self.mixes = ByTask(
             {task: ScalarMix(place.high - place.low + 1) for task, place in places.items() if place.is_mix}
         )
         # Below a model's own last norm the states are not normalised; a head there needs its own.
         bare = any(encoder.has_final_norm for encoder in scheme.encoders)
-        self.norms = nn.ModuleDict(
+        self.norms = ByTask(
             {task: nn.LayerNorm(size) for task, place in places.items() if bare and place.low < scheme.depth}
         )
         self._order = self._bottom_up()
@@ -194,9 +201,7 @@ class HierarchicalModel(nn.Module):
         head: Kind[Any, Any] = self.heads[task]  # pyright: ignore[reportAssignmentType]
         return head.loss(output, targets.tensors)
 
-    def _read(
-        self, task: str, words: Tensor, kept: Mapping[int, Tensor], beliefs: Mapping[str, Tensor]
-    ) -> Tensor:
+    def _read(self, task: str, words: Tensor, kept: Mapping[int, Tensor], beliefs: Mapping[str, Tensor]) -> Tensor:
         """Return what a task's head reads, shape (B, N, H)."""
         place = self.places[task]
         read = words

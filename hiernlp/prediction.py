@@ -8,7 +8,7 @@ import torch
 
 from hiernlp.encoding.batches import plan_batches
 from hiernlp.encoding.collate import collate
-from hiernlp.encoding.subwords import EncodingSettings, Subwords, SubwordEncoder
+from hiernlp.encoding.subwords import EncodingSettings, SubwordEncoder, Subwords
 from hiernlp.kinds._base import Annotation, Kind
 from hiernlp.model import HierarchicalModel
 

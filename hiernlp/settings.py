@@ -10,6 +10,9 @@ from pydantic_core import PydanticCustomError
 
 from hiernlp.errors import RecipeError, did_you_mean
 
+SHOWN = 60
+"""Characters of a wrong value that a message shows."""
+
 
 class Settings(BaseModel):
     """Base of all settings: unknown keys are errors, values are not changed after validation.
@@ -28,7 +31,9 @@ class Settings(BaseModel):
             for key in data:
                 if key not in known:
                     raise PydanticCustomError(
-                        "unknown_key", "{text}", {"text": f"unknown key{did_you_mean(str(key), known)}", "key": str(key)}
+                        "unknown_key",
+                        "{text}",
+                        {"text": f"unknown key{did_you_mean(str(key), known)}", "key": str(key)},
                     )
         return data
 
@@ -63,4 +68,5 @@ def _sentence(error: ValidationError, path: str) -> str:
     if first["type"] in ("unknown_key", "missing", "value_error"):
         return f"{dotted}: {message[0].lower() + message[1:] if message else 'not valid'}"
     found = repr(first["input"])
-    return f"{dotted}: {message[0].lower() + message[1:]}, found {found if len(found) <= 60 else found[:57] + '...'}"
+    shown = found if len(found) <= SHOWN else f"{found[: SHOWN - 1]}…"
+    return f"{dotted}: {message[0].lower() + message[1:]}, found {shown}"

@@ -29,11 +29,16 @@ def train(
     overrides: Overrides = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+    single_tasks: Annotated[
+        bool, typer.Option("--single-tasks", help="Also train each task alone with the same budget, and compare.")
+    ] = False,
 ) -> None:
     """Train a model by a recipe, score it and save it."""
     from hiernlp.cli.training import train_command  # noqa: PLC0415 - imports here and below are heavy
 
-    raise typer.Exit(train_command(recipe, output, overrides=overrides or [], resume=resume, quiet=quiet))
+    raise typer.Exit(
+        train_command(recipe, output, overrides=overrides or [], resume=resume, quiet=quiet, single_tasks=single_tasks)
+    )
 
 
 @app.command()
@@ -55,13 +60,17 @@ def evaluate(
 @app.command()
 def analyze(
     model: Annotated[str, typer.Argument(help="A model folder or a hub id.")],
-    files: Annotated[list[str] | None, typer.Argument(help="Text or CoNLL-U files; - or none for standard input.")] = None,
+    files: Annotated[
+        list[str] | None, typer.Argument(help="Text or CoNLL-U files; - or none for standard input.")
+    ] = None,
     tasks: Annotated[str | None, typer.Option(help="Tasks wanted, separated by commas; by default all.")] = None,
     output_format: Annotated[str, typer.Option("--format", "-f", help="table, json or conllu.")] = "table",
     input_format: Annotated[
         str, typer.Option("--input", help="text, conllu, or auto: CoNLL-U if the file's name ends so.")
     ] = "auto",
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file to write; by default standard output.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A file to write; by default standard output.")
+    ] = None,
     probabilities: Annotated[bool, typer.Option("--probabilities", help="Write probabilities too.")] = False,
     picture: Annotated[Path | None, typer.Option(help="Also draw the analysis: a .png or .svg file.")] = None,
     dtype: Annotated[str, typer.Option(help="float32, or bfloat16 for speed where the hardware has it.")] = "float32",

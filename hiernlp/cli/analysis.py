@@ -36,7 +36,9 @@ def analyze_command(
     """Analyse files in turn and write one document each."""
     chosen = writer(output_format)
     if input_format not in INPUTS:
-        raise HierNLPError(f"--input: expected one of {', '.join(INPUTS)}, found {input_format!r}{did_you_mean(input_format, INPUTS)}")
+        raise HierNLPError(
+            f"--input: expected one of {', '.join(INPUTS)}, found {input_format!r}{did_you_mean(input_format, INPUTS)}"
+        )
     texts = [(file, _read(file)) for file in files]
     analyzer = hiernlp.load(model, device=device, dtype=dtype)
     analyzer.model.needed(tasks or ())

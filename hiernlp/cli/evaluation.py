@@ -40,14 +40,15 @@ def evaluate_command(
     splits = _given(bundle, corpus, reader) if corpus else _of_recipe(bundle, split)
     if not any(found.tasks for found in splits.values()):
         raise HierNLPError(
-            f"{corpus or split}: no sentence there has an annotation that the model's tasks ({', '.join(bundle.tasks)}) read"
+            f"{corpus or split}: no sentence there has an annotation that the model's tasks read, "
+            f"which are {', '.join(bundle.tasks)}"
         )
-    scores = evaluate(
-        bundle.model, splits, encoder=bundle.encoder, encoding=bundle.encoding, budget=1024, tasks=wanted
-    )
+    scores = evaluate(bundle.model, splits, encoder=bundle.encoder, encoding=bundle.encoding, budget=1024, tasks=wanted)
     report = {task: asdict(found) for task, found in scores.items()}
     if as_json:
-        sys.stdout.write(json.dumps({"corpus": corpus or list(splits), "split": split, "tasks": report}, indent=1) + "\n")
+        sys.stdout.write(
+            json.dumps({"corpus": corpus or list(splits), "split": split, "tasks": report}, indent=1) + "\n"
+        )
         return
     console = Console()
     console.print(scores_table(report))
@@ -60,7 +61,9 @@ def evaluate_command(
 
 def _of_recipe(bundle: Bundle, split: str) -> dict[str, EncodedSplit]:
     if split not in SPLITS:
-        raise HierNLPError(f"--split: expected one of {', '.join(SPLITS)}, found {split!r}{did_you_mean(split, SPLITS)}")
+        raise HierNLPError(
+            f"--split: expected one of {', '.join(SPLITS)}, found {split!r}{did_you_mean(split, SPLITS)}"
+        )
     if not bundle.recipe:
         raise HierNLPError("the model folder has no recipe.yaml that names corpora; give --corpus")
     from hiernlp.recipe import Recipe  # noqa: PLC0415 - only where the recipe is read
@@ -80,7 +83,9 @@ def _of_recipe(bundle: Bundle, split: str) -> dict[str, EncodedSplit]:
             rows = load_corpus(
                 reader=settings.reader, options=settings.options, sources=sources, base=Path(), split=settings.split
             )[split]
-        found[name] = _encoded(bundle, rows, [t for t, s in recipe.tasks.items() if s.corpora is None or name in s.corpora])
+        found[name] = _encoded(
+            bundle, rows, [t for t, s in recipe.tasks.items() if s.corpora is None or name in s.corpora]
+        )
     if not found:
         raise HierNLPError(f"--split: no corpus of the model's recipe has {split!r}; give --corpus")
     return found
@@ -89,17 +94,19 @@ def _of_recipe(bundle: Bundle, split: str) -> dict[str, EncodedSplit]:
 def _given(bundle: Bundle, corpus: str, reader: str | None) -> dict[str, EncodedSplit]:
     name = reader or SUFFIXES.get(Path(corpus).suffix.lower())
     if name is None:
-        raise HierNLPError(f"--corpus {corpus}: its suffix does not tell how to read it; give --reader {'|'.join(readers.names())}")
+        raise HierNLPError(
+            f"--corpus {corpus}: its suffix does not tell how to read it; give --reader {'|'.join(readers.names())}"
+        )
     # The options by which the training corpora of that format were read fit the user's files best.
-    options = next(
-        (c["options"] for c in bundle.recipe.get("corpora", {}).values() if c.get("reader") == name), {}
-    )
+    options = next((c["options"] for c in bundle.recipe.get("corpora", {}).values() if c.get("reader") == name), {})
     rows = load_corpus(reader=name, options=options, sources={"train": [corpus]}, base=Path())["train"]
     return {corpus: _encoded(bundle, rows, list(bundle.tasks))}
 
 
 def _encoded(bundle: Bundle, rows, tasks: list[str]) -> EncodedSplit:  # noqa: ANN001 - a datasets.Dataset
     present = [
-        t for t in bundle.model.tasks if t in tasks and annotates(rows, columns_of(bundle.model.heads[t]))  # pyright: ignore
+        t
+        for t in bundle.model.tasks
+        if t in tasks and annotates(rows, columns_of(bundle.model.heads[t]))  # pyright: ignore
     ]
     return EncodedSplit(rows, encoder=bundle.encoder, tasks=present)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from hiernlp.encoding.subwords import Subwords, SubwordEncoder
+from hiernlp.encoding.subwords import SubwordEncoder, Subwords
 from hiernlp.encoding.windows import plan_windows
 
 
@@ -112,9 +112,7 @@ def collate(
             ids[row, before : before + content] = sentence.ids[first:last]
             ids[row, before + content : before + content + after] = encoder.suffix
             used[row, : before + content + after] = True
-            belongs[row, before : before + content] = number * words + np.repeat(
-                np.arange(a, b), sentence.lengths[a:b]
-            )
+            belongs[row, before : before + content] = number * words + np.repeat(np.arange(a, b), sentence.lengths[a:b])
             here = np.flatnonzero(plan.home[a:b] == window) + a
             index[number, here] = row * width + before + ends[here] - first
             row += 1

@@ -54,7 +54,9 @@ class SubwordEncoder:
 
     def __init__(self, tokenizer: Any, *, limit: int) -> None:  # noqa: ANN401 - a class per tokenizer
         if not tokenizer.is_fast:
-            raise HierNLPError(f"encoder.name: {type(tokenizer).__name__} is not a fast tokenizer, which word alignment needs")
+            raise HierNLPError(
+                f"encoder.name: {type(tokenizer).__name__} is not a fast tokenizer, which word alignment needs"
+            )
         self.tokenizer = tokenizer
         self.limit = limit
         prefix, suffix = _special_ids(tokenizer)

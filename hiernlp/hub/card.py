@@ -23,8 +23,8 @@ def model_card(bundle: Bundle) -> str:
     lines += [bundle.recipe["description"], ""] if bundle.recipe.get("description") else []
     lines += [
         f"One encoder{f' ({source})' if source else ''} of {bundle.model.scheme.depth} layers answers "
-        f"{len(bundle.tasks)} task{'s' if len(bundle.tasks) != 1 else ''} in one pass, each at its own layer; a run goes "
-        "no deeper than the tasks asked for.",
+        f"{len(bundle.tasks)} task{'s' if len(bundle.tasks) != 1 else ''} in one pass, each at its own layer; a run "
+        "goes no deeper than the tasks asked for.",
         "",
         "| task | kind | layer | score on development data |",
         "| --- | --- | --- | --- |",

@@ -9,7 +9,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -21,7 +22,7 @@ from safetensors.torch import load_file, save_file
 
 from hiernlp.encoder import Encoder
 from hiernlp.encoding.subwords import EncodingSettings, SubwordEncoder
-from hiernlp.errors import ModelFolderError
+from hiernlp.errors import HierNLPError, ModelFolderError
 from hiernlp.files import replaced_files
 from hiernlp.hub.card import model_card
 from hiernlp.kinds._base import Labels
@@ -157,7 +158,7 @@ def load_bundle(folder: str | Path, *, attention: str | None = None) -> Bundle:
             f"{path / CONFIG}: expected format {FORMAT}, found {config.get('format')!r}; it was saved by hiernlp "
             f"{config.get('hiernlp_version')}, this is {library_version()}"
         )
-    try:
+    with _damage_in(path / CONFIG):
         tasks = {
             name: TaskRecord(**{**record, "place": Place(**record["place"])})
             for name, record in config["tasks"].items()
@@ -165,24 +166,37 @@ def load_bundle(folder: str | Path, *, attention: str | None = None) -> Bundle:
         feeds = [Feed(**feed) for feed in config["feeds"]]
         encoding = dict(config["encoding"])
         limit = int(encoding.pop("limit"))
+        settings = validate(EncodingSettings, encoding, path="encoding")
         scheme = (config["sharing"]["scheme"], config["sharing"]["options"])
-        encoder_config = _encoder_config(config["encoder"])
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ModelFolderError(f"{path / CONFIG}: damaged ({type(error).__name__}: {error}); save the model again") from error
-    model = build_model(
-        Encoder.from_config(encoder_config, attention=attention), tasks=tasks, feeds=feeds, sharing_scheme=scheme
-    )
+        encoder = Encoder.from_config(_encoder_config(config["encoder"]), attention=attention)
+        model = build_model(encoder, tasks=tasks, feeds=feeds, sharing_scheme=scheme)
+        for name, place in model.places.items():
+            if not 0 <= place.low <= place.high <= model.scheme.depth:
+                raise ValueError(f"tasks.{name}.place: not in an encoder of {model.scheme.depth} layers")
     _load_weights(model, path / WEIGHTS)
+    with _damage_in(path / "tokenizer.json"):
+        subwords = SubwordEncoder.from_pretrained(path, limit=limit)
     return Bundle(
         model=model.eval(),
-        encoder=SubwordEncoder.from_pretrained(path, limit=limit),
-        encoding=validate(EncodingSettings, encoding, path="encoding"),
+        encoder=subwords,
+        encoding=settings,
         tasks=tasks,
         sharing=scheme,
         language=config.get("language", "en"),
-        recipe=yaml.safe_load((path / RECIPE).read_text(encoding="utf-8")) if (path / RECIPE).exists() else {},
+        recipe=_read_yaml(path / RECIPE) if (path / RECIPE).exists() else {},
         scores=_read_json(path / SCORES) if (path / SCORES).exists() else {},
     )
+
+
+@contextmanager
+def _damage_in(file: Path) -> Iterator[None]:
+    """Tell whatever a file's content makes go wrong in the block as one sentence on that file."""
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError, OSError) as error:
+        first = next(iter(str(error).splitlines()), "")
+        what = first if isinstance(error, HierNLPError) else f"{type(error).__name__}: {first[:300]}"
+        raise ModelFolderError(f"{file}: damaged ({what}); save or copy the model again") from error
 
 
 def library_version() -> str:
@@ -225,17 +239,32 @@ def _local(folder: str | Path) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError  # noqa: PLC0415
 
     try:
-        return Path(snapshot_download(str(folder), allow_patterns=["*.json", "*.safetensors", "*.yaml", "*.txt", "*.md", "*.model"]))
+        return Path(
+            snapshot_download(
+                str(folder), allow_patterns=["*.json", "*.safetensors", "*.yaml", "*.txt", "*.md", "*.model"]
+            )
+        )
     except (OSError, HfHubHTTPError, HFValidationError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelFolderError(f"{folder}: neither a folder here nor a model that the hub gives ({first})") from error
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        first = next(iter(str(error).splitlines()), "")
+        raise ModelFolderError(f"{path}: not valid YAML ({first}); delete it or copy the model again") from error
+    return found if isinstance(found, dict) else {}
 
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ModelFolderError(f"{path}: cannot be read ({error.strerror}); expected a model folder with this file") from error
+        raise ModelFolderError(
+            f"{path}: cannot be read ({error.strerror}); expected a model folder with this file"
+        ) from error
     except ValueError as error:
         raise ModelFolderError(f"{path}: not valid JSON ({error}); save or copy the model again") from error
     if not isinstance(found, dict):

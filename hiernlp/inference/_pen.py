@@ -42,7 +42,7 @@ class Pen:
             **settings,
         )
 
-    def box(self, left: float, top: float, right: float, *, height: float, colour: str, gid: str) -> None:  # noqa: PLR0913
+    def box(self, left: float, top: float, right: float, *, height: float, colour: str, gid: str) -> None:
         """Draw a rounded box, tinted inside; ``gid`` says what it is, so that an SVG can be styled."""
         from matplotlib.patches import FancyBboxPatch  # noqa: PLC0415 - slow to import
 

@@ -11,9 +11,9 @@ import torch
 from hiernlp.encoding.subwords import Subwords
 from hiernlp.errors import DataError, HierNLPError
 from hiernlp.hub.folder import Bundle, load_bundle
-from hiernlp.inference.document import Document, Sentence
+from hiernlp.inference.document import Document, Level, Sentence
+from hiernlp.kinds._base import Kind
 from hiernlp.prediction import predict
-from hiernlp.registry import kinds
 from hiernlp.segmentation import segment
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -30,16 +30,19 @@ class Analyzer:
         bundle: the model with all that is needed to use it.
         device: where to run; by default the accelerator that there is, or else the processor.
         dtype: ``float32`` or ``bfloat16``.
+
+    Raises:
+        HierNLPError: there is no such device here, or no such number format.
     """
 
     def __init__(self, bundle: Bundle, *, device: str | None = None, dtype: str = "float32") -> None:
         if dtype not in DTYPES:
             raise HierNLPError(f"dtype: expected {' or '.join(DTYPES)}, found {dtype!r}")
-        if device is None:
-            found = torch.accelerator.current_accelerator()
-            device = found.type if found is not None and torch.accelerator.is_available() else "cpu"
         self.bundle = bundle
-        self.model = bundle.model.eval().to(device=device, dtype=DTYPES[dtype])
+        self.model = bundle.model.eval().to(device=_device(device), dtype=DTYPES[dtype])
+        # What each column is said of, where its values do not tell: an empty list may be spans or labels.
+        heads: list[Kind[Any, Any]] = list(self.model.heads.values())  # pyright: ignore[reportAssignmentType]
+        self._levels: dict[str, Level] = {c: head.level for head in heads for c in head.columns(head.options)}
 
     @classmethod
     def load(cls, folder: str | Path, *, device: str | None = None, dtype: str = "float32") -> Analyzer:
@@ -53,7 +56,7 @@ class Analyzer:
 
     def depth(self, tasks: Sequence[str] | None = None) -> int:
         """Return how many layers a request for these tasks computes, by default for all."""
-        return self.model.depth_of(self.model.needed(tuple(tasks) if tasks else self.tasks))
+        return self.model.depth_of(self.model.needed(self._wanted(tasks)))
 
     def __call__(
         self,
@@ -72,11 +75,12 @@ class Analyzer:
             batch_subwords: most subwords a batch, padding included.
 
         Raises:
-            HierNLPError: there is no such task, or the words are not strings.
+            HierNLPError: there is no such task, the words are not strings, or a sentence has none.
         """
+        wanted = self._wanted(tasks)
         if isinstance(text, str):
             segments = segment(text, language=self.bundle.language)
-            found = self._annotate([s.words for s in segments], tasks, probabilities, batch_subwords)
+            found = self._annotate([s.words for s in segments], wanted, probabilities, batch_subwords)
             sentences = [
                 Sentence(
                     s.words,
@@ -85,12 +89,13 @@ class Analyzer:
                     end=s.end,
                     word_starts=s.starts,
                     annotations=annotations,
-                    levels=self.levels(annotations),
+                    levels=self._levels,
                 )
                 for s, annotations in zip(segments, found, strict=True)
             ]
             return Document(text, sentences)
-        return self.rows([{"words": words} for words in _sentences(text)], tasks=tasks, probabilities=probabilities)
+        rows = [{"words": words} for words in _sentences(text)]
+        return self.rows(rows, tasks=wanted, probabilities=probabilities, batch_subwords=batch_subwords)
 
     def rows(
         self,
@@ -100,22 +105,25 @@ class Analyzer:
         probabilities: bool = False,
         batch_subwords: int = BATCH_SUBWORDS,
     ) -> Document:
-        """Analyse sentences in the annotation schema, as the readers give them; what they hold besides is kept."""
+        """Analyse sentences in the annotation schema, as the readers give them; what they hold besides is kept.
+
+        Raises:
+            HierNLPError: there is no such task, or a sentence has no words.
+        """
         kept = [dict(row) for row in rows]
-        words = [list(row["words"]) for row in kept]
-        found = self._annotate(words, tasks, probabilities, batch_subwords)
+        words = _sentences([row["words"] for row in kept])
+        found = self._annotate(words, self._wanted(tasks), probabilities, batch_subwords)
         return Document(
             None,
             [
-                Sentence(w, text=row.get("text"), annotations=a, row=row, levels=self.levels(a))
+                Sentence(w, text=row.get("text"), annotations=a, row=row, levels=self._levels)
                 for w, row, a in zip(words, kept, found, strict=True)
             ],
         )
 
     def _annotate(
-        self, sentences: list[list[str]], tasks: Sequence[str] | None, probabilities: bool, budget: int
+        self, sentences: list[list[str]], wanted: Sequence[str], probabilities: bool, budget: int
     ) -> list[dict[str, Any]]:
-        wanted = self._wanted(tasks)
         encoder = self.bundle.encoder
         subwords: list[Subwords] = encoder.encode(sentences)
         by_task = predict(
@@ -132,27 +140,41 @@ class Analyzer:
     def _wanted(self, tasks: Sequence[str] | None) -> tuple[str, ...]:
         if tasks is None:
             return self.tasks
-        if isinstance(tasks, str) or not tasks:
-            raise HierNLPError(f"tasks: expected a list of task names, found {tasks!r}; this model has {', '.join(self.tasks)}")
+        if isinstance(tasks, str) or not (tasks := list(tasks)):
+            raise HierNLPError(
+                f"tasks: expected a list of task names, found {tasks!r}; this model has {', '.join(self.tasks)}"
+            )
         self.model.needed(tasks)
         return tuple(task for task in self.tasks if task in tasks)
 
-    def levels(self, annotations: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what each predicted column is said of: words, spans of words, or the sentence."""
-        return {
-            column: kinds.load(record.kind).level
-            for task, record in self.bundle.tasks.items()
-            for column in type(self.model.heads[task]).columns(self.model.heads[task].options)  # pyright: ignore
-            if column in annotations
-        }
+
+def _device(name: str | None) -> torch.device:
+    """Return a device that works here; by default the accelerator that there is, or else the processor."""
+    if name is None:
+        found = torch.accelerator.current_accelerator()
+        return found if found is not None and torch.accelerator.is_available() else torch.device("cpu")
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device).item()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise HierNLPError(f"device: {name!r} cannot be used here ({reason}); cpu always can") from None
+    return device
 
 
 def _sentences(words: Any) -> list[list[str]]:  # noqa: ANN401 - whatever the user gave
-    if not isinstance(words, Sequence):
-        raise HierNLPError(f"expected a string, a list of words or a list of lists of words, found {type(words).__name__}")
-    sentences = [list(words)] if words and isinstance(words[0], str) else [list(sentence) for sentence in words]
-    for sentence in sentences:
+    """Return sentences of words, given those or the words of one sentence."""
+    if not isinstance(words, Sequence) or isinstance(words, str | bytes):
+        raise HierNLPError(
+            f"expected a string, a list of words or a list of lists of words, found {type(words).__name__}"
+        )
+    sentences = [words] if words and isinstance(words[0], str) else words
+    for number, sentence in enumerate(sentences, start=1):
+        if not isinstance(sentence, Sequence) or isinstance(sentence, str | bytes):
+            raise DataError(f"sentence {number}: expected a list of words, found {type(sentence).__name__}")
+        if not sentence:
+            raise DataError(f"sentence {number}: expected words, found none; leave out sentences without words")
         for word in sentence:
             if not isinstance(word, str):
-                raise DataError(f"expected words as strings, found {type(word).__name__} ({word!r})")
-    return [sentence for sentence in sentences if sentence]
+                raise DataError(f"sentence {number}: expected words as strings, found {type(word).__name__} ({word!r})")
+    return [list(sentence) for sentence in sentences]

@@ -11,6 +11,9 @@ from hiernlp.errors import HierNLPError, did_you_mean
 Level = Literal["token", "spans", "sentence"]
 """What an annotation is said of: every word, spans of words, or the sentence."""
 
+SHOWN = 60
+"""Characters of a sentence that its ``repr`` shows."""
+
 PROBABILITY = "_probability"
 """End of the name of a column that holds another column's probabilities."""
 
@@ -116,7 +119,7 @@ class Sentence:
 
     def __repr__(self) -> str:
         words = " ".join(self.words)
-        shown = words if len(words) <= 60 else f"{words[:59]}…"
+        shown = words if len(words) <= SHOWN else f"{words[: SHOWN - 1]}…"
         return f"Sentence({shown!r}, annotations: {', '.join(self.columns) or 'none'})"
 
     def __str__(self) -> str:

@@ -150,7 +150,7 @@ class _Section:
 class _Row:
     """The words of a sentence, or as many of them as fit beside each other."""
 
-    def __init__(  # noqa: PLR0913 - what a row is cut from, and how
+    def __init__(
         self,
         sentence: Sentence,
         words: Sequence[str],

@@ -129,7 +129,7 @@ class Kind(nn.Module, ABC, Generic[Options, Output]):
 
     @abstractmethod
     def loss(self, output: Output, targets: Mapping[str, Tensor]) -> Tensor:
-        """Return the sum (a scalar in float32) of the losses of all targets of the batch, without any host read-back."""
+        """Return the sum (a scalar in float32) of the losses of all the batch's targets, without a host read-back."""
 
     @abstractmethod
     def decode(self, output: Output, lengths: Sequence[int], *, probabilities: bool = False) -> list[Annotation]:

@@ -44,7 +44,8 @@ def best_tree(scores: NDArray[np.floating]) -> NDArray[np.int64]:
     Returns:
         Head of each word, counted from 1, with 0 for the root; shape (N,).
     """
-    from ufal.chu_liu_edmonds import chu_liu_edmonds  # noqa: PLC0415 - needed only where greedy heads are no tree
+    # Needed only where greedy heads are no tree; a compiled module, which type checkers cannot read.
+    from ufal.chu_liu_edmonds import chu_liu_edmonds  # noqa: PLC0415 # pyright: ignore[reportAttributeAccessIssue]
 
     words = scores.shape[0]
     matrix = np.zeros((words + 1, words + 1), dtype=np.float64)

@@ -66,6 +66,7 @@ class Dependencies(Kind[DependenciesOptions, ArcScores]):
     """Heads by biaffine attention, relations by a second biaffine classifier; decoded to a tree with one root."""
 
     Options = DependenciesOptions
+    is_root_relation: Tensor
     level = "token"
 
     def __init__(self, *, options: DependenciesOptions, labels: Labels, hidden_size: int) -> None:
@@ -102,7 +103,7 @@ class Dependencies(Kind[DependenciesOptions, ArcScores]):
 
     @staticmethod
     def _relation(options: DependenciesOptions, relation: str) -> str:
-        return relation if options.subtypes else relation.split(":")[0]
+        return relation if options.subtypes else relation.split(":", maxsplit=1)[0]
 
     def forward(self, words: Tensor, mask: Tensor) -> ArcScores:
         nodes = torch.cat([self.root.to(words.dtype).expand(words.shape[0], 1, -1), words], 1)
@@ -124,9 +125,12 @@ class Dependencies(Kind[DependenciesOptions, ArcScores]):
         """
         index = heads.unsqueeze(-1).expand(-1, -1, output.heads.shape[-1])
         chosen = output.heads.gather(1, index)
-        mixed = (output.dependents @ self.relation_weight).unflatten(-1, (len(self.space), -1))
+        # Losses are taken outside autocast, so that these products must ask for the states' number format themselves.
+        kind, linear = output.dependents.dtype, self.relation_linear
+        mixed = (output.dependents @ self.relation_weight.to(kind)).unflatten(-1, (len(self.space), -1))
         bilinear = (mixed @ chosen.unsqueeze(-1)).squeeze(-1)
-        return (bilinear + self.relation_linear(torch.cat([output.dependents, chosen], -1))).float()
+        both = torch.cat([output.dependents, chosen], -1)
+        return (bilinear + F.linear(both, linear.weight.to(kind), linear.bias.to(kind))).float()
 
     def targets(self, row: Row) -> Arrays | None:
         heads, relations = row.get(self.options.head), row.get(self.options.deprel)

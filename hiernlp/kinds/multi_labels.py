@@ -73,7 +73,7 @@ class MultiLabels(Kind[MultiLabelsOptions, Tensor]):
             return None
         return {"holds": np.array([label in labels for label in self.space], dtype=np.float32)}
 
-    def collate(self, targets: Sequence[Arrays | None], words: int) -> Targets:
+    def collate(self, targets: Sequence[Arrays | None], words: int) -> Targets:  # noqa: ARG002 - nothing here is padded to words
         missing = np.full(len(self.space), math.nan, dtype=np.float32)
         holds = torch.from_numpy(np.stack([missing if t is None else t["holds"] for t in targets]))
         return Targets({"holds": holds}, float(sum(t is not None for t in targets) * len(self.space)))

@@ -131,7 +131,7 @@ class NestedSpans(Kind[NestedSpansOptions, SpanScores]):
             "label": np.array(list(first.values()), dtype=np.int64),
         }
 
-    def collate(self, targets: Sequence[Arrays | None], words: int) -> Targets:
+    def collate(self, targets: Sequence[Arrays | None], words: int) -> Targets:  # noqa: ARG002 - nothing here is padded to words
         most = max((len(t["start"]) for t in targets if t is not None), default=0)
         tensors = {
             name: pad([None if t is None else t[name] for t in targets], most) for name in ("start", "width", "label")

@@ -74,7 +74,7 @@ class SentenceLabels(Kind[SentenceLabelsOptions, Tensor]):
         label = row.get(self.options.column)
         return None if label is None else {"label": np.array([self.index.get(str(label), IGNORE)], dtype=np.int64)}
 
-    def collate(self, targets: Sequence[Arrays | None], words: int) -> Targets:
+    def collate(self, targets: Sequence[Arrays | None], words: int) -> Targets:  # noqa: ARG002 - nothing here is padded to words
         labels = pad([None if t is None else t["label"] for t in targets], 1).squeeze(1)
         return Targets({"label": labels}, float((labels != IGNORE).sum()))
 

@@ -83,7 +83,7 @@ class SentenceScores(Kind[SentenceScoresOptions, Tensor]):
         share = (number - self.options.minimum) / (self.options.maximum - self.options.minimum)
         return {"share": np.array(share, dtype=np.float32)}
 
-    def collate(self, targets: Sequence[Arrays | None], words: int) -> Targets:
+    def collate(self, targets: Sequence[Arrays | None], words: int) -> Targets:  # noqa: ARG002 - nothing here is padded to words
         shares = torch.tensor([math.nan if t is None else float(t["share"]) for t in targets])
         return Targets({"share": shares}, float(sum(t is not None for t in targets)))
 
@@ -95,7 +95,13 @@ class SentenceScores(Kind[SentenceScoresOptions, Tensor]):
             return F.huber_loss(output, gold, reduction="sum", delta=self.options.huber_delta)
         return F.mse_loss(output, gold, reduction="sum")
 
-    def decode(self, output: Tensor, lengths: Sequence[int], *, probabilities: bool = False) -> list[Annotation]:
+    def decode(
+        self,
+        output: Tensor,
+        lengths: Sequence[int],
+        *,
+        probabilities: bool = False,  # noqa: ARG002 - a number has none
+    ) -> list[Annotation]:
         """Return the numbers, clipped to the range; a number has no probability, so ``probabilities`` adds nothing."""
         least, span = self.options.minimum, self.options.maximum - self.options.minimum
         numbers = (output.double().clamp(0, 1) * span + least).tolist()

@@ -6,6 +6,7 @@ from hiernlp.recipe.files import available_recipes, available_tasks, load_recipe
 from hiernlp.recipe.places import resolve_feeds, resolve_place
 from hiernlp.recipe.schema import json_schema
 from hiernlp.recipe.settings import Recipe
+from hiernlp.recipe.variants import single_task
 
 __all__ = [
     "Recipe",
@@ -15,4 +16,5 @@ __all__ = [
     "load_recipe",
     "resolve_feeds",
     "resolve_place",
+    "single_task",
 ]

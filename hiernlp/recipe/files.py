@@ -114,7 +114,9 @@ def _read_extended(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
             file = file.with_name(file.name + ".yaml")
         if not file.is_file():
             choices = [p.name for p in path.parent.glob("*.yaml")]
-            raise RecipeError(f"extends: there is no recipe {parent!r} beside {path.name}{did_you_mean(parent, choices)}")
+            raise RecipeError(
+                f"extends: there is no recipe {parent!r} beside {path.name}{did_you_mean(parent, choices)}"
+            )
         merged = _merge(merged, _read_extended(file, (*above, path)))
     merged.setdefault(FOLDERS, []).insert(0, path.parent)
     return _merge(merged, data)

@@ -53,16 +53,16 @@ def resolve_feeds(feeds: list[FeedSettings], places: Mapping[str, Place], *, dep
             if target == ENCODER:
                 if low >= depth:
                     raise RecipeError(
-                        f"feeds.{i}: {feed.source!r} reads layer {low}, the top, so that no layer above could read what "
-                        "is fed; place it lower or feed it to a task"
+                        f"feeds.{i}: {feed.source!r} reads layer {low}, the top, so that no layer above could read "
+                        "what is fed; place it lower or feed it to a task"
                     )
             elif target == feed.source:
                 raise RecipeError(f"feeds.{i}: {target!r} is fed to itself")
             elif places[target].high < low:
                 raise RecipeError(
                     f"feeds.{i}: beliefs go upward, but {feed.source!r} reads layer {low} and {target!r} layer "
-                    f"{places[target].high}; place {feed.source!r} on layer {places[target].high} or lower, or turn the "
-                    "feed round"
+                    f"{places[target].high}; place {feed.source!r} on layer {places[target].high} or lower, or turn "
+                    "the feed round"
                 )
             name = None if target == ENCODER else target
             resolved.append(Feed(feed.source, name, detached=feed.gradient == "detached"))

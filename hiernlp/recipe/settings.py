@@ -95,7 +95,8 @@ class TaskSettings(Settings):
     """The kind's own settings."""
     place: LayerNumber | Fraction | Level | Mix = "top"
     """The layer that the task reads, counted from the embeddings (layer 0): a number, a fraction of the depth, a level
-    (``bottom`` is layer 0, ``low`` a quarter of the depth, ``middle`` a half, ``high`` three quarters, ``top`` all), or a learned mix of a range."""
+    (``bottom`` is layer 0, ``low`` a quarter of the depth, ``middle`` a half, ``high`` three quarters,
+    ``top`` all), or a learned mix of a range."""
     weight: float = Field(default=1.0, ge=0)
     """Weight of the task's loss."""
     shortcut: bool = False
@@ -157,7 +158,9 @@ class Recipe(Settings):
     def _names_fit(self) -> Recipe:
         for task, settings in self.tasks.items():
             if task == ENCODER or not task.replace("_", "").replace("-", "").isalnum():
-                raise ValueError(f"tasks.{task}: expected a name of letters, digits, '_' and '-', other than {ENCODER!r}")
+                raise ValueError(
+                    f"tasks.{task}: expected a name of letters, digits, '_' and '-', other than {ENCODER!r}"
+                )
             for corpus in settings.corpora or []:
                 if corpus not in self.corpora:
                     raise ValueError(

@@ -6,8 +6,10 @@ import json
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from pickle import PickleError
 
 from accelerate import Accelerator
+from accelerate.utils import RNG_STATE_NAME, load
 from safetensors import SafetensorError
 
 from hiernlp.errors import ModelFolderError
@@ -50,11 +52,11 @@ def save_state(accelerator: Accelerator, folder: Path, progress: Progress) -> No
         ModelFolderError: the disk is full or cannot be written to.
     """
     new = folder.with_name(f".{folder.name}.new")
-    if accelerator.is_main_process:
-        shutil.rmtree(new, ignore_errors=True)
-        new.mkdir(parents=True)
-    accelerator.wait_for_everyone()
     try:
+        if accelerator.is_main_process:
+            shutil.rmtree(new, ignore_errors=True)
+            new.mkdir(parents=True)
+        accelerator.wait_for_everyone()
         accelerator.save_state(str(new), safe_serialization=True)
         accelerator.wait_for_everyone()
         if accelerator.is_main_process:
@@ -63,7 +65,9 @@ def save_state(accelerator: Accelerator, folder: Path, progress: Progress) -> No
     except (OSError, RuntimeError, SafetensorError) as error:
         shutil.rmtree(new, ignore_errors=True)
         kept = f"the state before it is intact in {folder}" if folder.exists() else "there is no earlier state"
-        raise ModelFolderError(f"{folder}: the training state of step {progress.step} cannot be saved ({error}); {kept}") from error
+        raise ModelFolderError(
+            f"{folder}: the training state of step {progress.step} cannot be saved ({error}); {kept}"
+        ) from error
     accelerator.wait_for_everyone()
 
 
@@ -80,12 +84,15 @@ def load_state(accelerator: Accelerator, folder: Path) -> Progress:
         ModelFolderError: the state is damaged.
     """
     try:
+        # Accelerate goes on without random states that it cannot read; a run that did would not be exact.
+        load(folder / f"{RNG_STATE_NAME}_{accelerator.process_index}.pkl")
         accelerator.load_state(str(folder))
         return Progress(**json.loads((folder / PROGRESS).read_text()))
-    except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError, EOFError, PickleError, SafetensorError) as error:
+        first = next(iter(str(error).splitlines()), type(error).__name__)
         raise ModelFolderError(
-            f"{folder}: the training state cannot be read ({str(error).splitlines()[0]}); it belongs to another recipe or "
-            "is damaged; start again in a new folder"
+            f"{folder}: the training state cannot be read ({first}); it belongs to another recipe or is damaged; start "
+            "again in a new folder"
         ) from error
 
 

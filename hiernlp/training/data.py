@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hiernlp.encoding.collate import WordBatch, collate
-from hiernlp.encoding.subwords import EncodingSettings, Subwords, SubwordEncoder
+from hiernlp.encoding.subwords import EncodingSettings, SubwordEncoder, Subwords
 from hiernlp.kinds._base import Kind, Row, Targets
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class EncodedSplit:
     def sizes(self) -> list[int]:
         """Number of subwords of each sentence, special ones left out."""
         lengths = self._subwords.data.column("ids").combine_chunks()
-        if self._subwords._indices is not None:  # noqa: SLF001 - a subset has no lengths of its own
+        if self._subwords._indices is not None:
             return [len(ids) for ids in self._subwords["ids"]]
         return np.asarray(lengths.value_lengths()).tolist()
 
@@ -85,7 +85,7 @@ class EncodedSplit:
         """Yield rows, all or some, with all or some of their columns."""
         chosen = self.dataset if columns is None else self.dataset.select_columns(_present(self.dataset, columns))
         if indices is None:
-            yield from chosen
+            yield from chosen  # pyright: ignore[reportReturnType] - rows of a dataset are mappings
             return
         found: Mapping[str, Any] = chosen[list(indices)]
         names = list(found)
@@ -118,7 +118,7 @@ class BatchBuilder:
             mean=self.encoding.subword == "mean",
             pad_to_multiple=self.encoding.pad_to_multiple,
         )
-        columns = {c for task in split.tasks for c in type(self.heads[task]).columns(self.heads[task].options)}
+        columns = {"words"}.union(*(type(self.heads[t]).columns(self.heads[t].options) for t in split.tasks))
         rows = list(split.rows(indices, columns=sorted(columns)))
         size = int(words.word_mask.shape[1])
         targets = {
@@ -140,7 +140,7 @@ def _present(dataset: datasets.Dataset, columns: Sequence[str]) -> list[str]:
 def _encode(dataset: datasets.Dataset, encoder: SubwordEncoder) -> datasets.Dataset:
     """Tokenize all sentences once; what was tokenized before is read from the cache of ``datasets``."""
     tokenizer: str = encoder.tokenizer.backend_tokenizer.to_str()
-    identity = f"{dataset._fingerprint}\0{tokenizer}\0{encoder.most_subwords}"  # noqa: SLF001 - the cache's own key
+    identity = f"{dataset._fingerprint}\0{tokenizer}\0{encoder.most_subwords}"
 
     def encode(rows: Mapping[str, list[list[str]]]) -> dict[str, list[list[int]]]:
         subwords = encoder.encode(rows["words"])

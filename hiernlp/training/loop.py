@@ -251,6 +251,8 @@ class Trainer:
             batch_size=None,
             num_workers=self.settings.workers,
             pin_memory=self.accelerator.device.type == "cuda",
+            # Its own generator: a loader draws a seed when it begins, which a resumed run does once more.
+            generator=torch.Generator(),
         )
         batches = iter(loader)
         for step in steps:

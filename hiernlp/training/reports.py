@@ -34,7 +34,9 @@ class RunLog:
         self.path.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
         self._board = _board(folder / "tensorboard", from_step) if tensorboard else None
         if tensorboard is True and self._board is None:
-            raise NotInstalledError("training.tensorboard: needs the package tensorboard: pip install 'hiernlp[tensorboard]'")
+            raise NotInstalledError(
+                "training.tensorboard: needs the package tensorboard: pip install 'hiernlp[tensorboard]'"
+            )
 
     def write(self, event: Event) -> None:
         """Write one event."""

@@ -117,7 +117,8 @@ def test_gradient_of_the_scores_is_marginals_less_gold() -> None:
 def test_a_sentence_without_annotation_costs_exactly_nothing() -> None:
     crf, scores, mask = make(constrained=True)
     scores.requires_grad_()
-    loss = crf.negative_log_likelihood(scores, mask=mask, labels=torch.full(mask.shape, IGNORE))
+    labels = torch.full(mask.shape, IGNORE).masked_fill(~mask, 1)  # what stands in the padding is no annotation
+    loss = crf.negative_log_likelihood(scores, mask=mask, labels=labels)
     loss.backward()
     assert loss.item() == 0
     assert scores.grad is not None

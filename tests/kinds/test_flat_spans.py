@@ -25,7 +25,7 @@ def spans(*triples: tuple[int, int, str]) -> list[dict[str, Any]]:
     return [{"start": start, "end": end, "label": label} for start, end, label in triples]
 
 
-def make(**options: Any) -> FlatSpans:  # noqa: ANN401
+def make(**options: Any) -> FlatSpans:
     torch.manual_seed(0)
     kind = FlatSpans(options=FlatSpansOptions(column="e", **options), labels={"labels": ["x", "y"]}, hidden_size=HIDDEN)
     for parameter in kind.parameters():

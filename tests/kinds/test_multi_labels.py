@@ -17,7 +17,7 @@ ZERO: Any = {"zero_division": 0}
 OPTIONS = MultiLabelsOptions(column="m")
 
 
-def make(labels: list[str], **options: Any) -> MultiLabels:  # noqa: ANN401
+def make(labels: list[str], **options: Any) -> MultiLabels:
     torch.manual_seed(0)
     kind = MultiLabels(options=MultiLabelsOptions(column="m", **options), labels={"labels": labels}, hidden_size=4)
     return kind.eval()

@@ -29,7 +29,7 @@ def row(words: int, *triples: tuple[int, int, str]) -> dict[str, Any]:
     return {"words": [f"w{i}" for i in range(words)], "e": spans(*triples)}
 
 
-def make(*, max_width: int = 4, labels: tuple[str, ...] = ("a", "b"), **options: Any) -> NestedSpans:  # noqa: ANN401
+def make(*, max_width: int = 4, labels: tuple[str, ...] = ("a", "b"), **options: Any) -> NestedSpans:
     torch.manual_seed(0)
     kind = NestedSpans(
         options=NestedSpansOptions(column="e", width=6, **options),

@@ -236,7 +236,7 @@ class NoReadBack(TorchDispatchMode):
 
     forbidden = ("_local_scalar_dense", "nonzero", "masked_select", "unique", "is_nonzero", "equal", "_to_cpu", "item")
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = func.overloadpacket.__name__
         assert not any(name == word or name.startswith(("unique", "_unique")) for word in self.forbidden), name
         if name in ("index", "index_put", "index_put_"):

@@ -18,7 +18,7 @@ ZERO: Any = {"zero_division": 0}
 OPTIONS = SentenceLabelsOptions(column="s")
 
 
-def make(labels: list[str], **options: Any) -> SentenceLabels:  # noqa: ANN401
+def make(labels: list[str], **options: Any) -> SentenceLabels:
     torch.manual_seed(0)
     kind = SentenceLabels(
         options=SentenceLabelsOptions(column="s", **options), labels={"labels": labels}, hidden_size=4

@@ -18,11 +18,11 @@ from hiernlp.kinds.sentence_scores import SentenceScores, SentenceScoresOptions
 OPTIONS = SentenceScoresOptions(column="s", minimum=1, maximum=5)
 
 
-def rows(*values: Any) -> list[dict[str, Any]]:  # noqa: ANN401
+def rows(*values: Any) -> list[dict[str, Any]]:
     return [{"words": ["w"], "s": value, "file": "f.tsv", "line": i} for i, value in enumerate(values)]
 
 
-def make(**options: Any) -> SentenceScores:  # noqa: ANN401
+def make(**options: Any) -> SentenceScores:
     torch.manual_seed(0)
     made = SentenceScoresOptions(column="s", minimum=1, maximum=5, **options)
     return SentenceScores(options=made, labels={}, hidden_size=4).eval()

@@ -21,7 +21,7 @@ HIDDEN = 5
 ZERO: Any = {"zero_division": 0}
 
 
-def make(labels: list[str], **options: Any) -> TokenLabels:  # noqa: ANN401
+def make(labels: list[str], **options: Any) -> TokenLabels:
     torch.manual_seed(0)
     kind = TokenLabels(options=TokenLabelsOptions(column="t", **options), labels={"labels": labels}, hidden_size=HIDDEN)
     return kind.eval()
