@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from hiernlp.errors import RecipeError, did_you_mean
 
@@ -59,14 +59,19 @@ def validate(model: type[S], data: Any, *, path: str = "") -> S:  # noqa: ANN401
 
 
 def _sentence(error: ValidationError, path: str) -> str:
-    # Of the members of a union, the one that the value came closest to has the longest path.
-    first = max(error.errors(), key=lambda e: (e["type"] == "unknown_key", len(e["loc"])))
+    # Of the members of a union, the one that the value came closest to has the longest path, and a string comes closest
+    # to a choice of strings.
+    def close(e: ErrorDetails) -> tuple[bool, bool, int]:
+        return e["type"] == "unknown_key", e["type"] == "literal_error" and isinstance(e["input"], str), len(e["loc"])
+
+    first = max(error.errors(), key=close)
     parts = [part for part in first["loc"] if isinstance(part, int) or str(part).replace("_", "").isalnum()]
     key = (first.get("ctx") or {}).get("key")
     dotted = ".".join(str(part) for part in ([path] if path else []) + parts + ([key] if key is not None else []))
+    where = f"{dotted}: " if dotted else ""  # a check of the whole says by itself where
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] in ("unknown_key", "missing", "value_error"):
-        return f"{dotted}: {message[0].lower() + message[1:] if message else 'not valid'}"
+        return f"{where}{message[0].lower() + message[1:] if message else 'not valid'}"
     found = repr(first["input"])
     shown = found if len(found) <= SHOWN else f"{found[: SHOWN - 1]}…"
-    return f"{dotted}: {message[0].lower() + message[1:]}, found {shown}"
+    return f"{where}{message[0].lower() + message[1:]}, found {shown}"

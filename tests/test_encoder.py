@@ -108,7 +108,9 @@ def test_encoders_without_a_list_of_layers_are_refused(kind: str) -> None:
         if kind == "albert"
         else AutoConfig.for_model("t5", vocab_size=60, d_model=16, d_kv=8, d_ff=24, num_layers=3, num_heads=2)
     )
-    with pytest.raises(HierNLPError, match=r"encoder.name: \w+ has no single list of its 3 layers.*use an encoder such as BERT"):
+    with pytest.raises(
+        HierNLPError, match=r"encoder.name: \w+ has no single list of its 3 layers.*use an encoder such as BERT"
+    ):
         Encoder(AutoModel.from_config(made))
 
 
@@ -134,7 +136,7 @@ def test_what_lies_above_is_not_computed(kind: str) -> None:
 def test_depth_is_checked() -> None:
     encoder = build("bert")
     for depth in (-1, 4):
-        with pytest.raises(ValueError, match="depth must be between 0 and 3"):
+        with pytest.raises(ValueError, match=r"depth must be between 0 and 3"):
             states(encoder, depth)
 
 
@@ -226,13 +228,19 @@ def test_gradient_checkpointing_changes_no_gradient(kind: str) -> None:
 
 
 def test_gradient_checkpointing_where_there_is_none() -> None:
-    with pytest.raises(HierNLPError, match="encoder.gradient_checkpointing: MPNetModel does not offer it"):
+    with pytest.raises(HierNLPError, match=r"encoder.gradient_checkpointing: MPNetModel does not offer it"):
         build("mpnet").enable_gradient_checkpointing()
 
 
 @pytest.mark.parametrize(
     ("kind", "positions", "limit"),
-    [("bert", 512, 512), ("roberta", 514, 512), ("xlm-roberta", 514, 512), ("mpnet", 514, 512), ("distilbert", 512, 512)],
+    [
+        ("bert", 512, 512),
+        ("roberta", 514, 512),
+        ("xlm-roberta", 514, 512),
+        ("mpnet", 514, 512),
+        ("distilbert", 512, 512),
+    ],
 )
 def test_length_limits(kind: str, positions: int, limit: int) -> None:
     encoder = build(kind, max_position_embeddings=positions)
@@ -299,16 +307,18 @@ def test_local_folders(tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_an_encoder_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(HierNLPError, match=r"encoder.name: no encoder can be loaded from .*expected a folder with config") as e:
+    with pytest.raises(
+        HierNLPError, match=r"encoder.name: no encoder can be loaded from .*expected a folder with config"
+    ) as e:
         load_config("nobody/nothing-of-this-name")
     assert "\n" not in str(e.value)
-    with pytest.raises(HierNLPError, match="no encoder can be loaded"):
+    with pytest.raises(HierNLPError, match=r"no encoder can be loaded"):
         load_config(str(tmp_path))
 
 
 def test_an_encoder_without_weights(tiny_encoder: Path, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text((tiny_encoder / "config.json").read_text())
-    with pytest.raises(HierNLPError, match="encoder.name: the weights of .* cannot be loaded") as e:
+    with pytest.raises(HierNLPError, match=r"encoder.name: the weights of .* cannot be loaded") as e:
         Encoder.from_pretrained(str(tmp_path))
     assert "\n" not in str(e.value)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -13,15 +14,21 @@ def names(folder: Path) -> list[str]:
     return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
 
 
+def fail(place: AbstractContextManager[Path]) -> None:
+    """Write something and fail before the end."""
+    with place as new:
+        (new / "a.txt" if new.is_dir() else new).write_text("two")
+        raise KeyError
+
+
 def test_a_file_is_replaced_or_as_it_was(tmp_path: Path) -> None:
     file = tmp_path / "deep" / "a.txt"
     with replaced_file(file) as new:
         new.write_text("one")
     assert file.read_text() == "one"
     assert file.stat().st_mode & 0o777 == 0o644
-    with pytest.raises(KeyError), replaced_file(file) as new:
-        new.write_text("two")
-        raise KeyError
+    with pytest.raises(KeyError):
+        fail(replaced_file(file))
     assert file.read_text() == "one"
     assert names(tmp_path) == ["deep/a.txt"]
 
@@ -29,9 +36,8 @@ def test_a_file_is_replaced_or_as_it_was(tmp_path: Path) -> None:
 def test_files_are_replaced_all_or_none(tmp_path: Path) -> None:
     (tmp_path / "kept.txt").write_text("mine")
     (tmp_path / "a.txt").write_text("old")
-    with pytest.raises(KeyError), replaced_files(tmp_path) as new:
-        (new / "a.txt").write_text("new")
-        raise KeyError
+    with pytest.raises(KeyError):
+        fail(replaced_files(tmp_path))
     assert (tmp_path / "a.txt").read_text() == "old"
     with replaced_files(tmp_path) as new:
         (new / "a.txt").write_text("new")

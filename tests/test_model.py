@@ -172,12 +172,14 @@ def test_the_label_embedding_is_the_expected_row(monkeypatch: pytest.MonkeyPatch
 
 def test_a_belief_fed_to_the_encoder_reaches_all_subwords_of_its_word(monkeypatch: pytest.MonkeyPatch) -> None:
     model = build(places={"upos": 1, "type": 2}, feeds=[Feed("upos", None, detached=False)])
-    rows = torch.nn.init.normal_(model.label_embeddings["upos->encoder"]).detach()
+    rows = torch.nn.init.normal_(model.label_embeddings["upos->encoder"]).detach().clone()
     belief = torch.tensor([[[1.0, 0], [0, 1], [0.5, 0.5]], [[0, 1], [1, 0], [9, 9]]])  # the last is padding
     monkeypatch.setattr(model.heads["upos"], "feedback", lambda output: belief)
     entered: list[Tensor] = []
     second = model.scheme.encoders[0].layers[1]
-    second.register_forward_pre_hook(lambda m, a, k: entered.append(a[0] if a else k["hidden_states"]), with_kwargs=True)
+    second.register_forward_pre_hook(
+        lambda m, a, k: entered.append(a[0] if a else k["hidden_states"]), with_kwargs=True
+    )
     with torch.no_grad():
         model(batch(), tasks=["type"])
         torch.nn.init.zeros_(model.label_embeddings["upos->encoder"])
@@ -231,13 +233,10 @@ def test_a_shallow_run_is_the_whole_run_cut_short(kind: str, fed: bool) -> None:
         for task in PLACES:
             assert same(model(batch(), tasks=[task])[task], whole[task])
         layers = model.scheme.encoders[0].layers
-        for task, place in PLACES.items():
-            for layer in layers[place:]:
-                for parameter in layer.parameters():
-                    parameter.normal_()
-        for task, place in PLACES.items():
-            if place == 1:
-                assert same(model(batch(), tasks=[task])[task], whole[task])
+        for layer in layers[1:]:
+            for parameter in layer.parameters():
+                parameter.normal_()
+        assert same(model(batch(), tasks=["upos"])["upos"], whole["upos"])
 
 
 @pytest.mark.parametrize("task", PLACES)
@@ -332,7 +331,9 @@ def test_beliefs_of_several_tasks_on_one_layer_add_up_in_the_encoder() -> None:
     model = build(places=places, feeds=feeds)
     entered: list[Tensor] = []
     second = model.scheme.encoders[0].layers[1]
-    second.register_forward_pre_hook(lambda m, a, k: entered.append(a[0] if a else k["hidden_states"]), with_kwargs=True)
+    second.register_forward_pre_hook(
+        lambda m, a, k: entered.append(a[0] if a else k["hidden_states"]), with_kwargs=True
+    )
     keys = ["upos->encoder", "chunks->encoder"]
     rows = {key: torch.randn_like(model.label_embeddings[key]) for key in keys}
     with torch.no_grad():
@@ -340,7 +341,9 @@ def test_beliefs_of_several_tasks_on_one_layer_add_up_in_the_encoder() -> None:
             for key in keys:
                 model.label_embeddings[key].copy_(rows[key] if key in chosen else torch.zeros_like(rows[key]))
             model(batch(), tasks=["type"])
-    torch.testing.assert_close(entered[3] - entered[0], (entered[1] - entered[0]) + (entered[2] - entered[0]), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(
+        entered[3] - entered[0], (entered[1] - entered[0]) + (entered[2] - entered[0]), rtol=1e-4, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("mean", [False, True])

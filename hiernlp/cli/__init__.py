@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from hiernlp.errors import HierNLPError
+
 app = typer.Typer(
     name="hiernlp",
     help="Train one transformer encoder on many NLP tasks, each at its own layer, and analyse text with it.",
@@ -46,15 +48,27 @@ def evaluate(
     model: Annotated[str, typer.Argument(help="A model folder or a hub id.")],
     corpus: Annotated[str | None, typer.Option(help="A corpus file; by default the recipe's corpora.")] = None,
     reader: Annotated[str | None, typer.Option(help="How to read --corpus; by default by its suffix.")] = None,
-    split: Annotated[str, typer.Option(help="Which split of the recipe's corpora: train, dev or test.")] = "dev",
+    split: Annotated[
+        str | None, typer.Option(help="Which split of the recipe's corpora: train, dev (the default) or test.")
+    ] = None,
     tasks: Annotated[str | None, typer.Option(help="Tasks to score, separated by commas; by default all.")] = None,
     labels: Annotated[bool, typer.Option("--labels", help="Show each label's figures and the confusions.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
+    device: Annotated[str | None, typer.Option(help="Where to run, e.g. cuda; by default what there is.")] = None,
 ) -> None:
     """Score a model on annotated text."""
     from hiernlp.cli.evaluation import evaluate_command  # noqa: PLC0415
 
-    evaluate_command(model, corpus=corpus, reader=reader, split=split, tasks=_names(tasks), labels=labels, as_json=json)
+    evaluate_command(
+        model,
+        corpus=corpus,
+        reader=reader,
+        split=split,
+        tasks=_names(tasks),
+        labels=labels,
+        as_json=json,
+        device=device,
+    )
 
 
 @app.command()
@@ -118,19 +132,25 @@ def schema() -> None:
 
 
 def _names(text: str | None) -> list[str] | None:
-    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+    if text is None:
+        return None
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise HierNLPError(f"--tasks: expected names of tasks, separated by commas, found {text!r}")
+    return names
 
 
 def main() -> None:
-    """Run the command line; what the user can mend is one sentence on standard error and exit code 2."""
-    from hiernlp.errors import HierNLPError  # noqa: PLC0415
-
+    """Run the command line; what the user can mend is one line on standard error and exit code 2."""
     try:
         app()
     except HierNLPError as error:
-        sys.stderr.write(f"hiernlp: {error}\n")
-        sys.exit(2)
-    except BrokenPipeError:
-        # The reader of our output (head, say) has gone: nothing is left to do.
-        sys.stderr.close()
-        sys.exit(0)
+        message = str(error)
+    except OSError as error:
+        # A folder that may not be written to, a full disk, a file that is a folder: the system says what and where.
+        where = "" if error.filename is None else f"{error.filename}: "
+        message = where + (error.strerror or str(error) or type(error).__name__)
+    else:
+        return
+    sys.stderr.write(f"hiernlp: {' '.join(message.splitlines())}\n")
+    sys.exit(2)

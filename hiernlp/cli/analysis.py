@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
 from pathlib import Path
 
@@ -12,12 +13,17 @@ quiet()
 import hiernlp  # noqa: E402
 from hiernlp.corpora.conllu import Conllu, ConlluOptions  # noqa: E402
 from hiernlp.errors import DataError, HierNLPError, did_you_mean  # noqa: E402
+from hiernlp.figures import check_path  # noqa: E402
 from hiernlp.files import replaced_file  # noqa: E402
 from hiernlp.inference.analyzer import Analyzer  # noqa: E402
 from hiernlp.inference.document import Document  # noqa: E402
 from hiernlp.inference.writers import writer  # noqa: E402
 
 INPUTS = ("auto", "text", "conllu")
+STANDARD_INPUT = "-"
+
+# Of the input's own annotation nothing is read: it may be missing or wrong, and it stays where nothing is predicted.
+READER = Conllu(ConlluOptions(sentence_comments={}, document_comments={}, entities=None, misc={}, check_trees=False))
 
 
 def analyze_command(
@@ -39,23 +45,29 @@ def analyze_command(
         raise HierNLPError(
             f"--input: expected one of {', '.join(INPUTS)}, found {input_format!r}{did_you_mean(input_format, INPUTS)}"
         )
+    if picture is not None:
+        check_path(picture)
+    if output is not None and output.is_dir():
+        raise HierNLPError(f"--output {output}: expected a file, found a folder")
     texts = [(file, _read(file)) for file in files]
     analyzer = hiernlp.load(model, device=device, dtype=dtype)
-    analyzer.model.needed(tasks or ())
     documents = [
         _analyze(analyzer, file, text, input_format, tasks=tasks, probabilities=probabilities) for file, text in texts
     ]
+    # Nothing is written before all is done that could go wrong.
     written = "".join(chosen.write(document) for document in documents)
-    if output is None:
-        sys.stdout.reconfigure(encoding="utf-8")  # pyright: ignore[reportAttributeAccessIssue] - whatever the locale
-        sys.stdout.write(written)
-    else:
-        with replaced_file(output) as new:
-            new.write_text(written, encoding="utf-8", newline="")
     if picture is not None:
         from hiernlp.inference.picture import draw  # noqa: PLC0415 - matplotlib takes a second
 
         draw(Document(None, [s for d in documents for s in d.sentences]), picture)
+    if output is None:
+        # Whatever the locale and the system.
+        sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # pyright: ignore[reportAttributeAccessIssue]
+        sys.stdout.write(written)
+        sys.stdout.flush()
+    else:
+        with replaced_file(output) as new:
+            new.write_text(written, encoding="utf-8", newline="")
 
 
 def _analyze(
@@ -64,27 +76,26 @@ def _analyze(
     as_conllu = input_format == "conllu" or (input_format == "auto" and file.lower().endswith(".conllu"))
     if not as_conllu:
         return analyzer(text, tasks=tasks, probabilities=probabilities)
-    # Trees in the input are not used: they may be missing or wrong.
-    options = next(
-        (c["options"] for c in analyzer.bundle.recipe.get("corpora", {}).values() if c.get("reader") == "conllu"), {}
-    )
-    reader = Conllu(ConlluOptions.model_validate({**options, "check_trees": False}))
-    rows = list(reader.parse(text, file="standard input" if file == "-" else file))
-    return analyzer.rows(rows, tasks=tasks, probabilities=probabilities)
+    return analyzer.rows(READER.parse(text, file=_name(file)), tasks=tasks, probabilities=probabilities)
+
+
+def _name(file: str) -> str:
+    return "standard input" if file == STANDARD_INPUT else file
 
 
 def _read(file: str) -> str:
     """Return a text file's content, or standard input's for ``-``."""
-    name = "standard input" if file == "-" else file
+    name, path = _name(file), Path(file).expanduser()
     try:
-        data = sys.stdin.buffer.read() if file == "-" else Path(file).expanduser().read_bytes()
+        data = sys.stdin.buffer.read() if file == STANDARD_INPUT else path.read_bytes()
         return data.decode("utf-8-sig")
     except IsADirectoryError:
         raise DataError("expected a text or CoNLL-U file, found a folder", file=name) from None
     except FileNotFoundError:
-        parent = Path(file).expanduser().parent
-        beside = [str(p) for p in parent.iterdir()] if parent.is_dir() else []
-        raise DataError(f"there is no such file{did_you_mean(file, beside)}", file=name) from None
+        beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+        close = difflib.get_close_matches(path.name, beside, n=3)
+        hint = f"; did you mean {' or '.join(repr(str(path.with_name(c))) for c in close)}?" if close else ""
+        raise DataError(f"there is no such file{hint}", file=name) from None
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise DataError("expected UTF-8, found a byte that is not; convert the file", file=name, line=line) from None

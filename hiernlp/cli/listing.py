@@ -34,3 +34,4 @@ def print_schema() -> None:
     from hiernlp.recipe.schema import json_schema  # noqa: PLC0415 - imports every component
 
     sys.stdout.write(json.dumps(json_schema(), indent=2) + "\n")
+    sys.stdout.flush()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -13,12 +15,12 @@ from hiernlp.cli._quiet import quiet
 
 quiet()
 
-
 from rich.console import Console  # noqa: E402
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: E402
 
-from hiernlp.experiment import LOG, STATE, TRAINING, Run  # noqa: E402
-from hiernlp.hub.folder import CONFIG, SCORES  # noqa: E402
+from hiernlp.errors import HierNLPError  # noqa: E402
+from hiernlp.experiment import BEGUN_WITH, LOG, STATE, TRAINING, Run  # noqa: E402
+from hiernlp.hub.folder import SCORES  # noqa: E402
 from hiernlp.recipe import Recipe, load_recipe, single_task  # noqa: E402
 from hiernlp.training.checkpoints import has_state  # noqa: E402
 from hiernlp.training.curves import draw_curves  # noqa: E402
@@ -35,35 +37,45 @@ def train_command(
     """Train by a recipe; return 0, or 128 + the signal's number where one ended training early."""
     console = Console(stderr=True)
     recipe = load_recipe(name, overrides=overrides)
-    console.print(f"preparing {name}")
-    if single_tasks and resume and (output / CONFIG).exists() and not has_state(output / TRAINING / STATE):
-        console.print(f"the joint model in {output} is finished; going on with the single tasks")
+    _say(console, f"preparing {name}")
+    if single_tasks and resume and _is_finished(output):
+        _check_recipe(recipe, output)
+        _say(console, f"the joint model in {output} is finished; going on with the single tasks")
+        code = 0
     else:
         code = _train(recipe, output, console=console, resume=resume, quiet=quiet)
-        if code:
-            console.print(f"stopped and saved; go on with: hiernlp train {name} --output {output} --resume")
-            return code
-    single: dict[str, float] | None = None
-    if single_tasks:
-        single = {}
-        for task in recipe.tasks:
-            folder = output / TRAINING / SINGLE / task
-            if not (folder / SCORES).exists() or has_state(folder / TRAINING / STATE):
-                console.print(f"single task {task}")
-                again = has_state(folder / TRAINING / STATE)
-                code = _train(single_task(recipe, task), folder, console=console, resume=again, quiet=quiet)
-                if code:
-                    again = f"hiernlp train {name} --output {output} --resume --single-tasks"
-                    console.print(f"stopped and saved; go on with: {again}")
-                    return code
-            found = _scores(folder).get(task)
-            if found:
-                single[task] = found["values"][found["main"]]
+    if single_tasks and not code:
+        code = _train_single_tasks(recipe, output, console=console, quiet=quiet)
+    if code:
+        changes = [part for override in overrides for part in ("--set", override)]
+        again = ["hiernlp", "train", name, "--output", str(output), *changes, "--resume"]
+        _say(console, f"stopped and saved; go on with: {shlex.join(again + ['--single-tasks'] * single_tasks)}")
+        return code
     results = _scores(output)
     if results:
         baselines = {task: found["baseline"] for task, found in results.items()}
+        single = None
+        if single_tasks:
+            alone = {task: _scores(output / TRAINING / SINGLE / task).get(task) for task in results}
+            single = {task: found["values"][found["main"]] for task, found in alone.items() if found}
         Console().print(scores_table(results, baselines=baselines, single=single))
-    console.print(f"model in {output}; curves in {output / TRAINING / CURVES}")
+    _say(console, f"model in {output}; curves in {output / TRAINING / CURVES}")
+    return 0
+
+
+def _train_single_tasks(recipe: Recipe, output: Path, *, console: Console, quiet: bool) -> int:
+    """Train each task alone, but for those that are done; return 0, or a signal's code as ``train_command``."""
+    for task in recipe.tasks:
+        folder = output / TRAINING / SINGLE / task
+        if _is_finished(folder):
+            continue
+        _say(console, f"single task {task}")
+        resume = has_state(folder / TRAINING / STATE)
+        if not resume:
+            shutil.rmtree(folder, ignore_errors=True)  # cut off before there was a state to go on from
+        code = _train(single_task(recipe, task), folder, console=console, resume=resume, quiet=quiet)
+        if code:
+            return code
     return 0
 
 
@@ -73,10 +85,10 @@ def _train(recipe: Recipe, output: Path, *, console: Console, resume: bool, quie
     model = run.experiment.bundle.model
     for corpus, split in run.experiment.train.items() if main else ():
         held = f", {len(run.experiment.dev[corpus])} for development" if corpus in run.experiment.dev else ""
-        console.print(f"corpus {corpus}: {len(split)} sentences{held}; tasks {', '.join(split.tasks) or 'none'}")
+        _say(console, f"corpus {corpus}: {len(split)} sentences{held}; tasks {', '.join(split.tasks) or 'none'}")
     if main:
         places = ", ".join(f"{task} at {model.places[task].high}" for task in model.tasks)
-        console.print(f"encoder of {model.scheme.depth} layers; {places}")
+        _say(console, f"encoder of {model.scheme.depth} layers; {places}")
     caught: list[int] = []
     log = RunLog(output / TRAINING, from_step=run.trainer.progress.step, tensorboard=recipe.training.tensorboard)
     reason = "finished"
@@ -92,7 +104,7 @@ def _train(recipe: Recipe, output: Path, *, console: Console, resume: bool, quie
                 case Evaluated():
                     figures = ", ".join(f"{t} {s.main} {number(s.main, s.main_value)}" for t, s in event.scores.items())
                     best = " (best so far, saved)" if event.is_best else ""
-                    bar.console.print(f"epoch {event.epoch:.2f}: {figures}{best}")
+                    _say(bar.console, f"epoch {event.epoch:.2f}: {figures}{best}")
                 case Ended():
                     reason = event.reason
     if main:
@@ -102,10 +114,30 @@ def _train(recipe: Recipe, output: Path, *, console: Console, resume: bool, quie
     return 0
 
 
+def _is_finished(folder: Path) -> bool:
+    """Tell whether a run in this folder came to its end."""
+    last: dict[str, Any] = {}
+    for last in read_log(folder / TRAINING / LOG):  # noqa: B007 - the last one counts
+        pass
+    return last.get("event") == "end" and last["reason"] != "interrupted"
+
+
+def _check_recipe(recipe: Recipe, output: Path) -> None:
+    """Refuse to compare single tasks with a joint model of another recipe."""
+    begun = json.loads((output / TRAINING / BEGUN_WITH).read_text(encoding="utf-8"))
+    if begun != recipe.model_dump(mode="json", by_alias=True):
+        raise HierNLPError(f"{output}: was trained by another recipe; train single tasks by that one, unchanged")
+
+
 def _scores(folder: Path) -> dict[str, Any]:
     """Return the tasks' scores that a model folder holds; none if there was no development data."""
     path = folder / SCORES
     return json.loads(path.read_text(encoding="utf-8"))["tasks"] if path.exists() else {}
+
+
+def _say(console: Console, text: str) -> None:
+    """Print a line as it is, however long: paths and commands in it can be copied."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager

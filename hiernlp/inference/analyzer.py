@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from hiernlp.prediction import predict
 from hiernlp.segmentation import segment
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 BATCH_SUBWORDS = 1024
 """Most subwords a batch by default; about the best on processors, larger ones pay on GPUs."""
 
@@ -125,7 +127,9 @@ class Analyzer:
         self, sentences: list[list[str]], wanted: Sequence[str], probabilities: bool, budget: int
     ) -> list[dict[str, Any]]:
         encoder = self.bundle.encoder
-        subwords: list[Subwords] = encoder.encode(sentences)
+        # Lone surrogates are no characters, so that no tokenizer takes them: it sees a stand-in.
+        readable = [[_SURROGATE.sub("\ufffd", word) for word in words] for words in sentences]
+        subwords: list[Subwords] = encoder.encode(readable)
         by_task = predict(
             self.model,
             subwords,

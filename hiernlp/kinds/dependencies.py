@@ -166,7 +166,7 @@ class Dependencies(Kind[DependenciesOptions, ArcScores]):
         broken = np.flatnonzero(~are_trees(heads, sizes))
         for b in broken[sizes[broken] > 0]:
             n = int(sizes[b])
-            heads[b, :n] = best_tree(output.arcs[b, :n, : n + 1].double().cpu().numpy())
+            heads[b, :n] = best_tree(output.arcs[b, :n, : n + 1].detach().double().cpu().numpy())
         chosen = torch.as_tensor(heads, device=output.arcs.device)
         scores = self.relation_scores(output, chosen)
         # The relation `root` belongs to the root's dependent and to no other word.

@@ -108,12 +108,15 @@ def _read_extended(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
     _absolute_sources(data, path.parent)
     parents = data.pop(EXTENDS, [])
     merged: dict[str, Any] = {}
-    for parent in [parents] if isinstance(parents, str) else parents:
+    parents = [parents] if isinstance(parents, str) else parents
+    if not isinstance(parents, list) or not all(isinstance(parent, str) for parent in parents):
+        raise RecipeError(f"extends: expected the name of a recipe file or a list of names, found {parents!r}")
+    for parent in parents:
         file = path.parent / parent
         if not file.is_file():
             file = file.with_name(file.name + ".yaml")
         if not file.is_file():
-            choices = [p.name for p in path.parent.glob("*.yaml")]
+            choices = [p.name if Path(parent).suffix else p.stem for p in path.parent.glob("*.yaml") if p != path]
             raise RecipeError(
                 f"extends: there is no recipe {parent!r} beside {path.name}{did_you_mean(parent, choices)}"
             )
@@ -197,21 +200,18 @@ def _yaml_problem(error: yaml.YAMLError) -> str:
 
 def _set(data: dict[str, Any], path: list[str], value: Any, override: str) -> None:  # noqa: ANN401
     node: Any = data
-    for at, part in enumerate(path[:-1]):
-        if isinstance(node, list):
-            node = node[_index(node, part, override)]
-        elif isinstance(node.get(part), Mapping | list):
-            node = node[part]
-        elif node.get(part) is None:
-            node[part] = node = {}
+    for at, part in enumerate(path):
+        if not isinstance(node, dict | list):
+            raise RecipeError(f"--set {override}: {'.'.join(path[:at])} is a value, not a section")
+        key: Any = _index(node, part, override) if isinstance(node, list) else part
+        if at < len(path) - 1:
+            if isinstance(node, dict) and node.get(key) is None:
+                node[key] = {}
+            node = node[key]
+        elif value is None and isinstance(node, dict):
+            node.pop(key, None)
         else:
-            raise RecipeError(f"--set {override}: {'.'.join(path[: at + 1])} is a value, not a section")
-    if isinstance(node, list):
-        node[_index(node, path[-1], override)] = value
-    elif value is None:
-        node.pop(path[-1], None)
-    else:
-        node[path[-1]] = value
+            node[key] = value
 
 
 def _index(node: list[Any], part: str, override: str) -> int:

@@ -27,7 +27,9 @@ SENTENCES = [["the", "cat", "sees", "a", "big", "dog", "."], ["mary", "?"], ["ze
 
 
 @pytest.fixture(scope="module")
-def trained(recipe_data: Callable[..., dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Bundle]:
+def trained(
+    recipe_data: Callable[..., dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Bundle]:
     """A trained folder and the model in memory."""
     folder = tmp_path_factory.mktemp("hub") / "model"
     run = Run(validate_recipe(recipe_data(epochs=1)), folder)
@@ -135,17 +137,17 @@ class FullDisk:
         (Path, "write_text", 2),
     ],
 )
-def test_a_full_disk_leaves_the_old_model(
+def test_a_full_disk_leaves_the_old_model(  # noqa: PLR0917
     trained: tuple[Path, Bundle], copied: Path, monkeypatch: pytest.MonkeyPatch, target: Any, name: str, after: int
 ) -> None:
     before = contents(copied)
     full = FullDisk(getattr(target, name), after)
-    monkeypatch.setattr(target, name, lambda *a, **k: full(*a, **k))
-    with pytest.raises(ModelFolderError, match="cannot be saved .*No space left.*; the model .* is intact") as error:
+    monkeypatch.setattr(target, name, lambda *a, **k: full(*a, **k))  # noqa: PLW0108 - to be bound as a method
+    with pytest.raises(ModelFolderError, match=r"cannot be saved .*No space left.*; the model .* is intact") as error:
         save_bundle(trained[1], copied)
     assert "\n" not in str(error.value)
     assert contents(copied) == before
-    with pytest.raises(ModelFolderError, match="cannot be saved") as error:
+    with pytest.raises(ModelFolderError, match=r"cannot be saved") as error:
         save_bundle(trained[1], copied / "new")
     assert "intact" not in str(error.value)
     assert not list((copied / "new").iterdir())
@@ -158,7 +160,7 @@ def test_safetensors_own_error_for_a_full_disk(
 
     before = contents(copied)
     monkeypatch.setattr(module, "save_file", FullDisk(save_file, 0, SafetensorError))
-    with pytest.raises(ModelFolderError, match="No space left"):
+    with pytest.raises(ModelFolderError, match=r"No space left"):
         save_bundle(trained[1], copied)
     assert contents(copied) == before
 
@@ -211,9 +213,15 @@ DAMAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "another format": (edited(lambda c: c.update(format=99)), "expected format 1, found 99; it was saved by hiernlp"),
     "no tasks": (edited(lambda c: c.pop("tasks")), "config.json: damaged"),
     "no place": (edited(lambda c: c["tasks"]["upos"].pop("place")), "config.json: damaged"),
-    "place too high": (edited(lambda c: c["tasks"]["type"].update(place={"low": 9, "high": 9})), "config.json: damaged"),
+    "place too high": (
+        edited(lambda c: c["tasks"]["type"].update(place={"low": 9, "high": 9})),
+        "config.json: damaged",
+    ),
     "no labels": (edited(lambda c: c["tasks"]["upos"].update(labels={})), "config.json: damaged"),
-    "unknown kind": (edited(lambda c: c["tasks"]["upos"].update(kind="token_lables")), "there is no kind .*token_labels"),
+    "unknown kind": (
+        edited(lambda c: c["tasks"]["upos"].update(kind="token_lables")),
+        "there is no kind .*token_labels",
+    ),
     "bad options": (edited(lambda c: c["tasks"]["upos"]["options"].update(hidde=1)), "tasks.upos.options.hidde"),
     "bad sharing": (edited(lambda c: c["sharing"].update(scheme="soft?")), "there is no sharing scheme"),
     "bad encoding": (edited(lambda c: c["encoding"].update(subword="last")), "encoding.subword"),
@@ -226,7 +234,10 @@ DAMAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "cut weights": (cut("model.safetensors"), "model.safetensors: the weights cannot be read"),
     "empty weights": (lambda f: (f / "model.safetensors").write_bytes(b""), "the weights cannot be read"),
     "lacking weights": (reweighed(lambda s: s.pop(next(iter(s)))), "does not fit config.json: it lacks"),
-    "surplus weights": (reweighed(lambda s: s.update(more=torch.zeros(1))), "it has, beyond what config.json says, 'more'"),
+    "surplus weights": (
+        reweighed(lambda s: s.update(more=torch.zeros(1))),
+        "it has, beyond what config.json says, 'more'",
+    ),
     "wrong shape": (reweighed(widen), "it has in another shape 'heads.upos"),
     "no tokenizer": (lambda f: [(f / n).unlink() for n in ("tokenizer.json", "tokenizer_config.json")], "no tokenizer"),
     "cut tokenizer": (cut("tokenizer.json"), "no tokenizer"),
@@ -246,12 +257,12 @@ def test_damage_is_one_sentence(copied: Path, damage: str) -> None:
 
 
 def test_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(ModelFolderError, match="expected a model folder, found nothing"):
+    with pytest.raises(ModelFolderError, match=r"expected a model folder, found nothing"):
         load_bundle(tmp_path / "nowhere")
     (tmp_path / "file").write_text("")
-    with pytest.raises(ModelFolderError, match="expected a model folder, found a file"):
+    with pytest.raises(ModelFolderError, match=r"expected a model folder, found a file"):
         load_bundle(tmp_path / "file")
-    with pytest.raises(ModelFolderError, match="neither a folder here nor a model that the hub gives"):
+    with pytest.raises(ModelFolderError, match=r"neither a folder here nor a model that the hub gives"):
         load_bundle("nobody/nothing-of-this-name")
-    with pytest.raises(ModelFolderError, match="cannot be read"):
+    with pytest.raises(ModelFolderError, match=r"cannot be read"):
         load_bundle(tmp_path)

@@ -38,7 +38,7 @@ def test_a_full_disk_leaves_the_state_before(
     run, folder = saved
     before = {p.name: p.read_bytes() for p in folder.iterdir()}
     monkeypatch.setattr(target, name, full)
-    with pytest.raises(ModelFolderError, match="state of step 9 cannot be saved .*No space left.*is intact") as error:
+    with pytest.raises(ModelFolderError, match=r"state of step 9 cannot be saved .*No space left.*is intact") as error:
         save_state(run.accelerator, folder, Progress(step=9))
     assert "\n" not in str(error.value)
     monkeypatch.undo()
@@ -50,7 +50,7 @@ def test_a_full_disk_leaves_the_state_before(
 def test_a_full_disk_at_the_first_state(make_run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     run = make_run(["upos"], checkpoint_every=2)
     monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(ModelFolderError, match="step 2 cannot be saved .*there is no earlier state"):
+    with pytest.raises(ModelFolderError, match=r"step 2 cannot be saved .*there is no earlier state"):
         list(run.events())
     assert not (run.output / TRAINING / STATE).exists()
     assert not list((run.output / TRAINING).glob(".*"))

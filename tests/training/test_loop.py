@@ -47,8 +47,8 @@ def gradients(trainer: Any, batches: list[TrainingBatch]) -> tuple[dict[str, tor
 
 def assert_close(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor], *, scale: float = 1.0) -> None:
     assert set(a) == set(b)
-    for name in a:
-        torch.testing.assert_close(a[name], scale * b[name], rtol=2e-4, atol=2e-6, msg=lambda m, n=name: f"{n}: {m}")
+    for name, value in a.items():
+        torch.testing.assert_close(value, scale * b[name], rtol=2e-4, atol=2e-6, msg=lambda m, n=name: f"{n}: {m}")
 
 
 def test_accumulated_batches_are_one_batch(still: Callable[..., Any]) -> None:
@@ -104,7 +104,9 @@ def test_weights_multiply(still: Callable[..., Any]) -> None:
     plain, _ = gradients(trainer, [batch])
     trainer._balancer.task_weights.update(upos=3.0, type=0.0)
     weighted, sums = gradients(trainer, [batch])
-    assert_close({n: g for n, g in weighted.items() if "upos" in n}, {n: g for n, g in plain.items() if "upos" in n}, scale=3)
+    assert_close(
+        {n: g for n, g in weighted.items() if "upos" in n}, {n: g for n, g in plain.items() if "upos" in n}, scale=3
+    )
     assert all((g == 0).all() for n, g in weighted.items() if "heads.type" in n)
     assert set(sums.losses) == {"upos", "type"}  # what is logged are the tasks' own losses
 
@@ -145,11 +147,19 @@ class NoReadBack(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = func.overloadpacket.__name__
         assert name not in READS, f"{name} waits for the device"
-        if name.startswith(("index", "_index", "_unsafe_index")) and len(args) > 1 and isinstance(args[1], list | tuple):
+        if (
+            name.startswith(("index", "_index", "_unsafe_index"))
+            and len(args) > 1
+            and isinstance(args[1], list | tuple)
+        ):
             chosen = [i for i in args[1] if i is not None]
-            assert all(i.dtype not in (torch.bool, torch.uint8) for i in chosen), f"{name} by a mask waits for the device"
+            assert all(i.dtype not in (torch.bool, torch.uint8) for i in chosen), (
+                f"{name} by a mask waits for the device"
+            )
         if name == "repeat_interleave":
-            assert (kwargs or {}).get("output_size") is not None, "repeat_interleave without its size waits for the device"
+            assert (kwargs or {}).get("output_size") is not None, (
+                "repeat_interleave without its size waits for the device"
+            )
         return func(*args, **(kwargs or {}))
 
 
@@ -233,7 +243,9 @@ def test_one_task_is_plain_fine_tuning(
     trained = dict(trainer.model.scheme.encoder.model.named_parameters())
     for name, parameter in bert.named_parameters():
         if "pooler" not in name:
-            torch.testing.assert_close(trained[name], parameter, rtol=1e-3, atol=2e-5, msg=lambda m, n=name: f"{n}: {m}")
+            torch.testing.assert_close(
+                trained[name], parameter, rtol=1e-3, atol=2e-5, msg=lambda m, n=name: f"{n}: {m}"
+            )
 
 
 def test_what_lies_above_the_deepest_task_stays_bit_for_bit(make_run: Callable[..., Any], tmp_path: Path) -> None:
@@ -271,7 +283,9 @@ def test_bfloat16_keeps_losses_in_float32(make_run: Callable[..., Any]) -> None:
     run = make_run(precision="bfloat16", epochs=4)
     trainer = run.trainer
     first = trainer.model.scheme.encoder.layers[0]
-    first.register_forward_hook(lambda m, a, output: seen.append((output[0] if isinstance(output, tuple) else output).dtype))
+    first.register_forward_hook(
+        lambda m, a, output: seen.append((output[0] if isinstance(output, tuple) else output).dtype)
+    )
     inner = first.attention.self.query
     inner.register_forward_hook(lambda m, a, output: seen.append(output.dtype))
     losses = []

@@ -19,7 +19,9 @@ SIZES = {"large": [7, 5, 9, 4] * 60, "middle": [6] * 50, "small": [5, 8] * 6}
 amounts = st.lists(st.integers(1, 10**6), min_size=1, max_size=6)
 
 
-def planner(*, processes: int = 1, accumulation: int = 1, epochs: int = 5, seed: int = 3, **settings: Any) -> EpochPlanner:
+def planner(
+    *, processes: int = 1, accumulation: int = 1, epochs: int = 5, seed: int = 3, **settings: Any
+) -> EpochPlanner:
     return EpochPlanner(
         SIZES,
         settings=SamplingSettings(**settings),
