@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from accelerate.utils import DataLoaderConfiguration, set_seed
 from hiernlp.corpora import load_corpus
 from hiernlp.encoder import Encoder, load_config, resolve_encoder
 from hiernlp.encoding.subwords import SubwordEncoder
-from hiernlp.errors import DataError, HierNLPError, RecipeError, did_you_mean
+from hiernlp.errors import DataError, HierNLPError, NotInstalledError, RecipeError, did_you_mean
 from hiernlp.files import replaced_file
 from hiernlp.hub.folder import SCORES, Bundle, TaskRecord, build_model, library_version, save_bundle
 from hiernlp.kinds._base import Scores
@@ -83,6 +84,7 @@ def prepare(recipe: Recipe, *, base: Path | None = None) -> Experiment:
     }
     kind_of = {task: kinds.load(settings.kind) for task, settings in recipe.tasks.items()}
     options = {task: validate(kind_of[task].Options, s.options) for task, s in recipe.tasks.items()}
+    _check_columns({task: kind_of[task].columns(options[task]) for task in recipe.tasks})
     trained_on = {
         task: [
             corpus
@@ -105,7 +107,7 @@ def prepare(recipe: Recipe, *, base: Path | None = None) -> Experiment:
         encoder.enable_gradient_checkpointing()
     if recipe.encoder.compile:
         encoder.compile_layers()
-    subwords = SubwordEncoder.from_pretrained(name, limit=10**9, revision=recipe.encoder.revision)
+    subwords = SubwordEncoder.from_pretrained(name, limit=10**9, revision=recipe.encoder.revision, config=config)
     limit = encoder.length_limit(min(int(subwords.tokenizer.model_max_length), 10**6))
     subwords = SubwordEncoder(subwords.tokenizer, limit=min(limit, recipe.encoding.window or limit))
 
@@ -158,6 +160,18 @@ def prepare(recipe: Recipe, *, base: Path | None = None) -> Experiment:
     return Experiment(recipe, bundle, encoded("train"), encoded("dev"))
 
 
+def _check_columns(columns: Mapping[str, tuple[str, ...]]) -> None:
+    writers: dict[str, str] = {}
+    for task, written in columns.items():
+        for column in written:
+            if column in writers:
+                raise RecipeError(
+                    f"tasks.{task}.options: {task!r} and {writers[column]!r} both write the annotation {column!r}, of "
+                    "which a document has one; leave one of them out"
+                )
+            writers[column] = task
+
+
 def _check_annotated(
     task: str, found: list[str], recipe: Recipe, columns: tuple[str, ...], corpora: Mapping[str, Mapping[str, Any]]
 ) -> None:
@@ -190,6 +204,10 @@ class Run:
     """
 
     def __init__(self, recipe: Recipe, output: Path, *, resume: bool = False, base: Path | None = None) -> None:
+        if recipe.training.tensorboard is True and find_spec("tensorboard") is None:
+            raise NotInstalledError(
+                "training.tensorboard: needs the package tensorboard: pip install 'hiernlp[tensorboard]'"
+            )
         self.output = output
         self.folder = output / TRAINING
         settings = recipe.training
@@ -246,7 +264,9 @@ class Run:
         state = has_state(self.folder / STATE)
         if resume and not state:
             raise HierNLPError(f"{self.output}: there is no training state to go on from; leave out --resume")
-        if not resume and self.output.exists() and any(self.output.iterdir()):
+        # A run that died before its first state or model left nothing worth keeping but its log.
+        held = {file.name for file in self.output.iterdir()} if self.output.is_dir() else set()
+        if not resume and (self.output.is_file() or state or held - {TRAINING}):
             raise HierNLPError(
                 f"{self.output}: expected a new or empty folder, found files"
                 + ("; go on with --resume, or give another folder" if state else "; give another folder")

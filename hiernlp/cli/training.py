@@ -90,12 +90,13 @@ def _train(recipe: Recipe, output: Path, *, console: Console, resume: bool, quie
         places = ", ".join(f"{task} at {model.places[task].high}" for task in model.tasks)
         _say(console, f"encoder of {model.scheme.depth} layers; {places}")
     caught: list[int] = []
-    log = RunLog(output / TRAINING, from_step=run.trainer.progress.step, tensorboard=recipe.training.tensorboard)
+    step = run.trainer.progress.step
+    log = RunLog(output / TRAINING, from_step=step, tensorboard=recipe.training.tensorboard) if main else None
     reason = "finished"
-    with _signals(run, caught), _bar(console, hidden=quiet or not main) as bar, log if main else nullcontext():
+    with _signals(run, caught), _bar(console, hidden=quiet or not main) as bar, log or nullcontext():
         line = bar.add_task("", total=recipe.training.epochs, loss="", speed="")
         for event in run.events():
-            if main:
+            if log is not None:
                 log.write(event)
             match event:
                 case StepsDone():

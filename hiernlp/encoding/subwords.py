@@ -71,19 +71,26 @@ class SubwordEncoder:
         self.padding: int = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
 
     @classmethod
-    def from_pretrained(cls, name: str | Path, *, limit: int, revision: str | None = None) -> SubwordEncoder:
-        """Load a tokenizer from a folder or the hub."""
+    def from_pretrained(
+        cls,
+        name: str | Path,
+        *,
+        limit: int,
+        revision: str | None = None,
+        config: Any = None,  # noqa: ANN401 - every architecture has its own
+    ) -> SubwordEncoder:
+        """Load a tokenizer from a folder or the hub, for the encoder of a configuration, by default the one there."""
         from transformers import AutoTokenizer  # noqa: PLC0415 - heavy
 
+        options = {"revision": revision or "main", "use_fast": True} | (
+            {"config": config} if config is not None else {}
+        )
         try:
-            tokenizer = AutoTokenizer.from_pretrained(str(name), revision=revision or "main", use_fast=True)
-            if '"ByteLevel"' in tokenizer.backend_tokenizer.to_str()[:100_000] and not getattr(
-                tokenizer, "add_prefix_space", True
-            ):
+            tokenizer = AutoTokenizer.from_pretrained(str(name), **options)
+            byte_level = '"ByteLevel"' in tokenizer.backend_tokenizer.to_str()[:100_000]
+            if byte_level and not getattr(tokenizer, "add_prefix_space", True):
                 # A word given by itself must look like one after a space, as in running text.
-                tokenizer = AutoTokenizer.from_pretrained(
-                    str(name), revision=revision or "main", use_fast=True, add_prefix_space=True
-                )
+                tokenizer = AutoTokenizer.from_pretrained(str(name), add_prefix_space=True, **options)
         except (OSError, ValueError, ImportError) as error:
             first = str(error).strip().splitlines()[0]
             raise HierNLPError(f"encoder.name: no tokenizer can be loaded from {str(name)!r} ({first})") from error

@@ -175,7 +175,7 @@ def load_bundle(folder: str | Path, *, attention: str | None = None) -> Bundle:
                 raise ValueError(f"tasks.{name}.place: not in an encoder of {model.scheme.depth} layers")
     _load_weights(model, path / WEIGHTS)
     with _damage_in(path / "tokenizer.json"):
-        subwords = SubwordEncoder.from_pretrained(path, limit=limit)
+        subwords = SubwordEncoder.from_pretrained(path, limit=limit, config=encoder.config)
     return Bundle(
         model=model.eval(),
         encoder=subwords,

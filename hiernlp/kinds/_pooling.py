@@ -76,4 +76,4 @@ class SentenceScorer(nn.Module):
 
     def forward(self, words: Tensor, mask: Tensor) -> Tensor:
         """Return the scores of each sentence."""
-        return self.head(self.pooling(words, mask)).float()
+        return self.head(self.pooling(words, mask).to(words.dtype)).float()

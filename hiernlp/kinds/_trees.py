@@ -31,8 +31,14 @@ def are_trees(heads: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[n
     return (parents == 0).all(1) & (roots == 1)
 
 
+EXACT = 1000
+"""Words up to which the best tree is found exactly; the time for that grows with the third power of their number."""
+
+
 def best_tree(scores: NDArray[np.floating]) -> NDArray[np.int64]:
     """Return the highest-scoring tree with a single root (Chu and Liu 1965, Edmonds 1967).
+
+    Beyond :data:`EXACT` words, which no real sentence has, it is a tree with a single root, but not always the best.
 
     The single root is had exactly, not by trial: every arc from the root loses more than all other arcs together can
     differ by, so that the best arborescence uses one such arc and, among those, is the best.
@@ -48,6 +54,8 @@ def best_tree(scores: NDArray[np.floating]) -> NDArray[np.int64]:
     from ufal.chu_liu_edmonds import chu_liu_edmonds  # noqa: PLC0415 # pyright: ignore[reportAttributeAccessIssue]
 
     words = scores.shape[0]
+    if words > EXACT:
+        return _joined_tree(scores)
     matrix = np.zeros((words + 1, words + 1), dtype=np.float64)
     matrix[1:] = scores
     body = np.arange(1, words + 1)
@@ -60,3 +68,32 @@ def best_tree(scores: NDArray[np.floating]) -> NDArray[np.int64]:
     matrix[0] = np.nan
     heads, _ = chu_liu_edmonds(matrix)
     return np.asarray(heads[1:], dtype=np.int64)
+
+
+def _joined_tree(scores: NDArray[np.floating]) -> NDArray[np.int64]:
+    """Return every word's best head, cycles opened one by one at the arc that costs least to replace.
+
+    Shapes and meaning as for :func:`best_tree`.
+    """
+    words = scores.shape[0]
+    table = np.array(scores, dtype=np.float32)
+    table[np.arange(words), np.arange(1, words + 1)] = -np.inf
+    root = int(table[:, 0].argmax())
+    table[:, 0] = -np.inf
+    heads = table.argmax(1)
+    heads[root] = 0
+    while True:
+        parents = np.concatenate([[0], heads])
+        for _ in range(words.bit_length()):
+            parents = parents[parents]
+        lost = np.flatnonzero(parents[1:])
+        if not len(lost):
+            return heads.astype(np.int64)
+        # From any lost word, enough steps up end in its cycle; walk round it once.
+        cycle = [int(parents[lost[0] + 1]) - 1]
+        while heads[cycle[-1]] - 1 != cycle[0]:
+            cycle.append(int(heads[cycle[-1]]) - 1)
+        found = np.flatnonzero(parents == 0)
+        gains = table[cycle][:, found] - table[cycle, heads[cycle]][:, None]
+        at, to = np.unravel_index(int(gains.argmax()), gains.shape)
+        heads[cycle[at]] = found[to]

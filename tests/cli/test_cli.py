@@ -90,7 +90,7 @@ for command in [[], *([name] for name in {COMMANDS!r})]:
         main()
     except SystemExit as ended:
         assert not ended.code, command
-heavy = {{"torch", "transformers", "datasets", "spacy", "matplotlib", "pydantic", "yaml"}} & set(sys.modules)
+heavy = {{"torch", "transformers", "datasets", "spacy", "matplotlib", "hiernlp.recipe"}} & set(sys.modules)
 assert not heavy, heavy
 """
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}

@@ -6,6 +6,7 @@ import io
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -63,7 +64,7 @@ def check_legal(document: Document) -> None:
                 assert spans == sorted(spans, key=lambda span: (span.start, -span.end))
                 assert not any(a.start < b.start < a.end < b.end for a in spans for b in spans)
         chunks = sentence.spans("chunks")
-        assert all(a.end <= b.start for a, b in zip(chunks, chunks[1:], strict=False))
+        assert all(a.end <= b.start for a, b in pairwise(chunks))
         heads = sentence["head"]
         assert are_trees(torch.tensor([heads]).numpy(), torch.tensor([n]).numpy()).all()
         assert [h == 0 for h in heads] == [r == "root" for r in sentence["deprel"]]

@@ -18,7 +18,7 @@ from hiernlp.inference.document import Document, Sentence
 from hiernlp.inference.picture import draw, figure
 
 
-def chain(words: list[str], **annotations: Any) -> Sentence:  # noqa: ANN401
+def chain(words: list[str], **annotations: Any) -> Sentence:
     """Return a sentence whose words all depend on the second one."""
     count = len(words)
     heads = [2] * count

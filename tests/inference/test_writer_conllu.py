@@ -82,7 +82,7 @@ def read(text: str) -> list[dict[str, Any]]:
     return list(READER.parse(text))
 
 
-def changed(row: dict[str, Any], **annotations: Any) -> str:  # noqa: ANN401
+def changed(row: dict[str, Any], **annotations: Any) -> str:
     return Document(None, [Sentence(row["words"], annotations=annotations, row=row)]).to_conllu()
 
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from hiernlp.kinds import _trees
 from hiernlp.kinds._trees import are_trees, best_tree
 
 
@@ -76,3 +77,20 @@ def test_scores_with_what_is_impossible_on_the_diagonal() -> None:
     scores[np.arange(3), np.arange(1, 4)] = -np.inf
     scores[0, 2] = scores[1, 0] = scores[2, 1] = 1.0
     assert best_tree(scores).tolist() == [2, 0, 1]
+
+
+@settings(max_examples=50, deadline=None)
+@given(words=st.integers(1, 40), seed=st.integers(0, 10_000))
+def test_joined_trees_have_one_root_and_never_beat_the_best(words: int, seed: int) -> None:
+    scores = np.random.default_rng(seed).normal(size=(words, words + 1))
+    joined = _trees._joined_tree(scores)
+    best = best_tree(scores)
+    assert are_trees(joined[None], np.array([words])).all()
+    rows = np.arange(words)
+    assert scores[rows, joined].sum() <= scores[rows, best].sum() + 1e-5
+
+
+def test_very_long_sentences_get_a_tree_in_little_time() -> None:
+    scores = np.random.default_rng(0).normal(size=(_trees.EXACT + 1, _trees.EXACT + 2))
+    heads = best_tree(scores)
+    assert are_trees(heads[None], np.array([_trees.EXACT + 1])).all()

@@ -17,7 +17,7 @@ RESULTS: dict[str, dict[str, Any]] = {
 }
 
 
-def shown(table: Any) -> list[str]:  # noqa: ANN401
+def shown(table: Any) -> list[str]:
     out = io.StringIO()
     Console(file=out, width=160, color_system=None).print(table)
     return [" ".join(line.split()) for line in out.getvalue().splitlines() if line.strip()]
