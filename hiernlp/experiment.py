@@ -76,7 +76,8 @@ def prepare(recipe: Recipe, *, base: Path | None = None) -> Experiment:
         corpus: load_corpus(
             reader=settings.reader,
             options=settings.options,
-            sources={split: getattr(settings, split) for split in ("train", "dev", "test") if getattr(settings, split)},
+            # Test data are left alone until someone evaluates on them.
+            sources={split: getattr(settings, split) for split in ("train", "dev") if getattr(settings, split)},
             split=settings.split,
             base=base,
         )

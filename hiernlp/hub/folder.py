@@ -31,6 +31,7 @@ from hiernlp.registry import kinds, sharing
 from hiernlp.settings import validate
 
 CONFIG, WEIGHTS, RECIPE, SCORES, CARD = "config.json", "model.safetensors", "recipe.yaml", "scores.json", "README.md"
+TOKENIZER = "tokenizer.json"
 FORMAT = 1
 """Version of the folder's layout."""
 
@@ -174,7 +175,10 @@ def load_bundle(folder: str | Path, *, attention: str | None = None) -> Bundle:
             if not 0 <= place.low <= place.high <= model.scheme.depth:
                 raise ValueError(f"tasks.{name}.place: not in an encoder of {model.scheme.depth} layers")
     _load_weights(model, path / WEIGHTS)
-    with _damage_in(path / "tokenizer.json"):
+    if not (path / TOKENIZER).is_file():
+        # Without its file a tokenizer of the encoder's type would be made that knows no subword.
+        raise ModelFolderError(f"{path / TOKENIZER}: there is no tokenizer; save or copy the model again")
+    with _damage_in(path / TOKENIZER):
         subwords = SubwordEncoder.from_pretrained(path, limit=limit, config=encoder.config)
     return Bundle(
         model=model.eval(),
