@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
 import signal
@@ -35,7 +36,9 @@ def train_command(
     name: str, output: Path, *, overrides: list[str], resume: bool, quiet: bool, single_tasks: bool
 ) -> int:
     """Train by a recipe; return 0, or 128 + the signal's number where one ended training early."""
-    console = Console(stderr=True)
+    # Of several processes, which their launcher numbers, only the first speaks.
+    silent = os.environ.get("RANK", "0") != "0"
+    console = Console(stderr=True, quiet=silent)
     recipe = load_recipe(name, overrides=overrides)
     _say(console, f"preparing {name}")
     if single_tasks and resume and _is_finished(output):
@@ -58,7 +61,7 @@ def train_command(
         if single_tasks:
             alone = {task: _scores(output / TRAINING / SINGLE / task).get(task) for task in results}
             single = {task: found["values"][found["main"]] for task, found in alone.items() if found}
-        Console().print(scores_table(results, baselines=baselines, single=single))
+        Console(quiet=silent).print(scores_table(results, baselines=baselines, single=single))
     _say(console, f"model in {output}; curves in {output / TRAINING / CURVES}")
     return 0
 
