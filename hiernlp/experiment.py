@@ -33,7 +33,7 @@ from hiernlp.training.sampling import EpochPlanner
 
 TRAINING = "training"
 """Folder inside a model folder for what belongs to its training alone."""
-STATE, LOG, BASELINES, BEGUN_WITH = "state", "log.jsonl", "baselines.json", "recipe.json"
+STATE, LOG, BEGUN_WITH = "state", "log.jsonl", "recipe.json"
 PRECISIONS = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}
 
 
