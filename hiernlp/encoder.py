@@ -202,7 +202,15 @@ class Encoder(nn.Module):
         for layer in self.layers:
             layer.compile(dynamic=True)
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor | None, *, depth: int, visit: Visit) -> None:
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None,
+        *,
+        depth: int,
+        visit: Visit,
+        token_types: Tensor | None = None,
+    ) -> None:
         """Run the first ``depth`` layers and show every layer's states, 0 to ``depth``, to ``visit``.
 
         Args:
@@ -210,14 +218,16 @@ class Encoder(nn.Module):
             attention_mask: true where there is a subword, shape (W, T); None where every row is full.
             depth: number of layers to run; what lies above is not computed.
             visit: sees the states of each layer; what it returns, if anything, the next layer reads.
+            token_types: which of two joined sentences a subword belongs to, shape (W, T); None for the first.
         """
         if not 0 <= depth <= self.depth:
             raise ValueError(f"depth must be between 0 and {self.depth}, got {depth}")
         # A model's own last norm belongs to its top layer: there the result is shown instead of the layer's output.
         own_top = depth == self.depth and depth > 0 and self.has_final_norm
         view = _view(self.model, self._path, depth, visit, silent=depth if own_top else None)
+        types = {} if token_types is None else {"token_type_ids": token_types}
         try:
-            result = view(input_ids=input_ids, attention_mask=self._mask(input_ids, attention_mask))
+            result = view(input_ids=input_ids, attention_mask=self._mask(input_ids, attention_mask), **types)
         except _ReachedError:
             return
         if own_top:

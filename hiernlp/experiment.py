@@ -15,7 +15,7 @@ from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.state import AcceleratorState
 from accelerate.utils import DataLoaderConfiguration, set_seed
 
-from hiernlp.corpora import load_corpus
+from hiernlp.corpora import SECOND, load_corpus
 from hiernlp.encoder import Encoder, load_config, resolve_encoder
 from hiernlp.encoding.subwords import SubwordEncoder
 from hiernlp.errors import DataError, HierNLPError, NotInstalledError, RecipeError, did_you_mean
@@ -91,11 +91,16 @@ def prepare(recipe: Recipe, *, base: Path | None = None) -> Experiment:
             corpus
             for corpus, splits in corpora.items()
             if (settings.corpora is None or corpus in settings.corpora)
-            and annotates(splits["train"], kind_of[task].columns(options[task]))
+            and annotates(splits["train"], kind_of[task].columns(options[task]), pairs=settings.pair is not None)
         ]
         for task, settings in recipe.tasks.items()
     }
     for task, found in trained_on.items():
+        if recipe.tasks[task].pair is not None and kind_of[task].level != "sentence":
+            raise RecipeError(
+                f"tasks.{task}.pair: a pair of sentences has one answer, but the kind {recipe.tasks[task].kind!r} has "
+                "answers for words; use sentence_labels, sentence_scores or multi_labels"
+            )
         _check_annotated(task, found, recipe, kind_of[task].columns(options[task]), corpora)
 
     encoder = Encoder.from_pretrained(
@@ -115,7 +120,7 @@ def prepare(recipe: Recipe, *, base: Path | None = None) -> Experiment:
     tasks: dict[str, TaskRecord] = {}
     for task, settings in recipe.tasks.items():
         columns = list(kind_of[task].columns(options[task]))
-        keep = [*columns, "words", "file", "line"]
+        keep = [*columns, "words", SECOND, "file", "line"]
         rows = (
             row
             for corpus in trained_on[task]
@@ -130,6 +135,7 @@ def prepare(recipe: Recipe, *, base: Path | None = None) -> Experiment:
             place=places[task],
             shortcut=settings.shortcut,
             description=settings.description,
+            pair=None if settings.pair is None else settings.pair.model_dump(exclude_none=True),
         )
     set_seed(recipe.training.seed)
     scheme = (recipe.sharing.scheme, recipe.sharing.options)
@@ -151,7 +157,10 @@ def prepare(recipe: Recipe, *, base: Path | None = None) -> Experiment:
                 tasks=[
                     task
                     for task in bundle.model.tasks
-                    if corpus in trained_on[task] and annotates(splits[split], kind_of[task].columns(options[task]))
+                    if corpus in trained_on[task]
+                    and annotates(
+                        splits[split], kind_of[task].columns(options[task]), pairs=bundle.model.reads_pairs(task)
+                    )
                 ],
             )
             for corpus, splits in corpora.items()
@@ -177,17 +186,34 @@ def _check_annotated(
     task: str, found: list[str], recipe: Recipe, columns: tuple[str, ...], corpora: Mapping[str, Mapping[str, Any]]
 ) -> None:
     asked = recipe.tasks[task].corpora
+    pairs = recipe.tasks[task].pair is not None
     for corpus in [c for c in asked or [] if c not in found] or ([] if found else [None]):
         where = f"corpus {corpus!r}" if corpus else "any corpus"
+        for name in [corpus] if corpus else corpora:
+            rows = corpora[name]["train"]
+            if annotates(rows, columns, pairs=not pairs):
+                mend = (
+                    "name the column of the second sentence as `second` in the corpus's options"
+                    if pairs
+                    else "set the task's `pair`, for instance `pair: {encode: apart}`"
+                )
+                raise DataError(
+                    f"tasks.{task}: expected {_rows(pairs=pairs)} in the corpus {name!r}, found "
+                    f"{_rows(pairs=not pairs)}; {mend}"
+                )
         present = sorted(
             {c for name, splits in corpora.items() if corpus in (None, name) for c in splits["train"].column_names}
-            - {"words", "text", "document", "sentence", "file", "line", "source"}
+            - {"words", SECOND, "text", "document", "sentence", "file", "line", "source"}
         )
         lacking = [c for c in columns if c not in present] or list(columns)
         raise DataError(
             f"tasks.{task}: expected the annotation {' and '.join(map(repr, lacking))} in {where}, found "
             f"{', '.join(present) or 'none'}{did_you_mean(lacking[0], present) if present else ''}"
         )
+
+
+def _rows(*, pairs: bool) -> str:
+    return "pairs of sentences" if pairs else "single sentences"
 
 
 class Run:
@@ -223,7 +249,6 @@ class Run:
         self._check_folder(recipe, resume=resume)
         self.experiment = experiment = prepare(recipe, base=base)
         bundle = experiment.bundle
-        special = len(bundle.encoder.prefix) + len(bundle.encoder.suffix)
         heads = dict(bundle.model.heads.items())
         self.baselines: dict[str, Scores] = baselines(heads, experiment.train, experiment.dev)  # pyright: ignore[reportArgumentType]
         if settings.select != "mean" and settings.select not in self.baselines:
@@ -235,13 +260,16 @@ class Run:
                 options=validate(method.Options, recipe.balancing.options),
                 weights={task: s.weight for task, s in recipe.tasks.items()},
             ),
-            builder=BatchBuilder(experiment.train, heads, bundle.encoder, bundle.encoding),  # pyright: ignore[reportArgumentType]
+            builder=BatchBuilder(
+                experiment.train,
+                heads,  # pyright: ignore[reportArgumentType]
+                bundle.encoder,
+                bundle.encoding,
+                apart=len(bundle.model.pairs) > 0,
+                joined=len(bundle.model.joined) > 0,
+            ),
             planner=EpochPlanner(
-                {
-                    corpus: [size + special for size in split.sizes]
-                    for corpus, split in experiment.train.items()
-                    if split.tasks
-                },
+                {corpus: split.sizes for corpus, split in experiment.train.items() if split.tasks},
                 settings=recipe.sampling,
                 budget=settings.batch_subwords,
                 seed=settings.seed,

@@ -3,12 +3,12 @@
 Sources: low supervision (Søgaard and Goldberg 2016); label embeddings and shortcuts (Hashimoto et al. 2017,
 arXiv 1611.01587, sections 2.1 to 2.3); the scalar mix (Peters et al. 2018, equation 1).
 
-Letters: B batch, N words, H hidden size, C labels, L layers.
+Letters: B batch, N words, P pairs, H hidden size, F width of what is read of a pair, C labels, L layers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from hiernlp.encoding.collate import WordBatch
+from hiernlp.encoding.pairs import PairBatch
 from hiernlp.errors import HierNLPError, did_you_mean
 from hiernlp.kinds._base import Kind, Targets
+from hiernlp.pairs import PairReading
 from hiernlp.sharing._base import Scheme
 
 
@@ -84,6 +86,11 @@ class HierarchicalModel(nn.Module):
         places: the layer or layers that each task reads.
         feeds: which beliefs are fed upward.
         shortcuts: tasks whose heads also read the words' states of layer 0.
+        pairs: how the tasks that read pairs of sentences apart do so; their heads are built for its width.
+        joined: tasks that read pairs of sentences together.
+
+    Raises:
+        HierNLPError: feeds form a circle, or one comes from a pair and goes elsewhere than to a pair's head.
     """
 
     def __init__(
@@ -94,16 +101,24 @@ class HierarchicalModel(nn.Module):
         places: Mapping[str, Place],
         feeds: Sequence[Feed] = (),
         shortcuts: Sequence[str] = (),
+        pairs: Mapping[str, PairReading] | None = None,
+        joined: Collection[str] = (),
     ) -> None:
         super().__init__()
         self.scheme = scheme
         self.heads = ByTask(heads)
+        self.pairs = ByTask(pairs or {})
+        self.joined = frozenset(joined)
         self.places = dict(places)
         self.feeds = tuple(feeds)
         size = scheme.hidden_size
+        self._check_pairs()
         # All that lets information in from elsewhere begins at zero: training starts from the pretrained function.
         self.label_embeddings = nn.ParameterDict(
-            {_safe(feed.key): nn.Parameter(torch.zeros(heads[feed.source].feedback_size, size)) for feed in feeds}
+            {
+                _safe(feed.key): nn.Parameter(torch.zeros(heads[feed.source].feedback_size, self._width(feed)))
+                for feed in feeds
+            }
         )
         self.shortcuts = ByTask({task: _zero_linear(size) for task in shortcuts})
         self.mixes = ByTask(
@@ -120,6 +135,15 @@ class HierarchicalModel(nn.Module):
     def tasks(self) -> tuple[str, ...]:
         """All tasks, bottom-up, a feeding task before the task it feeds."""
         return self._order
+
+    @property
+    def pair_tasks(self) -> tuple[str, ...]:
+        """The tasks that read pairs of sentences, bottom-up."""
+        return tuple(task for task in self._order if self.reads_pairs(task))
+
+    def reads_pairs(self, task: str) -> bool:
+        """Tell whether a task reads pairs of sentences."""
+        return task in self.pairs or task in self.joined
 
     def depth_of(self, tasks: Sequence[str]) -> int:
         """Return the number of layers that a run for these tasks computes."""
@@ -149,17 +173,90 @@ class HierarchicalModel(nn.Module):
         return tuple(task for task in self._order if task in needed)
 
     def forward(
-        self, batch: WordBatch, *, tasks: Sequence[str], targets: Mapping[str, Targets] | None = None
+        self, batch: WordBatch | PairBatch, *, tasks: Sequence[str], targets: Mapping[str, Targets] | None = None
     ) -> dict[str, Any]:
         """Run the tasks asked for in one pass, no deeper than the deepest of them.
 
         Args:
-            batch: the sentences.
+            batch: the sentences, for tasks that read one, or pairs, for tasks that read two.
             tasks: the tasks whose results are wanted.
             targets: with targets, the result of each task is the sum of its losses, a scalar in float32; without,
                 what its kind's ``forward`` returns.
+
+        Raises:
+            HierNLPError: a task reads pairs and the batch holds sentences, or the other way round.
         """
+        for task in tasks:
+            if self.reads_pairs(task) != isinstance(batch, PairBatch):
+                found = "pairs" if isinstance(batch, PairBatch) else "single sentences"
+                raise HierNLPError(
+                    f"the task {task!r} reads {'pairs of sentences' if self.reads_pairs(task) else 'one sentence'}, "
+                    f"found {found}"
+                )
+        outputs = self._of_pairs(batch, tasks) if isinstance(batch, PairBatch) else self._run(batch, self.needed(tasks))
+        if targets is None:
+            return {task: outputs[task] for task in tasks}
+        ids = (batch.apart or batch.joined) if isinstance(batch, PairBatch) else batch
+        assert ids is not None
+        with torch.autocast(ids.input_ids.device.type, enabled=False):
+            return {task: self._loss(task, outputs[task], targets[task]) for task in tasks}
+
+    def vectors(self, batch: WordBatch, *, tasks: Sequence[str]) -> dict[str, Tensor]:
+        """Return the sentences' vectors (B, H) by which the given tasks, and those that feed them, read pairs apart."""
+        wanted = [task for task in self.needed(tasks) if task not in self.joined]
+        found = self._run(batch, wanted)
+        return {task: found[task] for task in wanted if task in self.pairs}
+
+    def judge(self, vectors: Mapping[str, tuple[Tensor, Tensor]]) -> dict[str, Any]:
+        """Return the results of tasks that read pairs apart, given the vectors of the pairs' sentences.
+
+        Args:
+            vectors: for each task, and each that feeds it, those of first and second sentences, (P, H) each.
+        """
+        outputs: dict[str, Any] = {}
+        for task in self._order:
+            if task not in vectors:
+                continue
+            reading: PairReading = self.pairs[task]  # pyright: ignore[reportAssignmentType]
+            features = reading(*vectors[task])
+            for embedded in self._beliefs_on(task, outputs, dtype=features.dtype):
+                features = features + embedded
+            head: Kind[Any, Any] = self.heads[task]  # pyright: ignore[reportAssignmentType]
+            outputs[task] = head(features, torch.ones(features.shape[:2], dtype=torch.bool, device=features.device))
+        return outputs
+
+    def read_joined(self, batch: WordBatch, *, tasks: Sequence[str], judged: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the results of tasks that read pairs together.
+
+        Args:
+            batch: each pair as one sentence.
+            tasks: the tasks.
+            judged: the results, for the same pairs, of the tasks that read them apart and feed these.
+        """
+        wanted = [task for task in self.needed(tasks) if task not in self.pairs]
+        return self._run(batch, wanted, judged=judged)
+
+    def _of_pairs(self, batch: PairBatch, tasks: Sequence[str]) -> dict[str, Any]:
+        outputs: dict[str, Any] = {}
         needed = self.needed(tasks)
+        apart = [task for task in needed if task in self.pairs]
+        if apart:
+            assert batch.apart is not None
+            found = self.vectors(batch.apart, tasks=apart)
+            outputs |= self.judge({task: (v[batch.places[:, 0]], v[batch.places[:, 1]]) for task, v in found.items()})
+        together = [task for task in needed if task in self.joined]
+        if together:
+            assert batch.joined is not None
+            outputs |= self.read_joined(batch.joined, tasks=together, judged=outputs)
+        return outputs
+
+    def _run(
+        self, batch: WordBatch, needed: Sequence[str], *, judged: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Run one pass of the encoder for some tasks.
+
+        Tasks that read pairs apart give their sentences' vectors; ``judged`` are results of such tasks that feed these.
+        """
         outputs: dict[str, Any] = {}
         beliefs: dict[str, Tensor] = {}
         kept: dict[frozenset[str], dict[int, Tensor]] = {}
@@ -173,8 +270,15 @@ class HierarchicalModel(nn.Module):
             changed: Tensor | None = None
             for task in here:
                 assert words is not None
+                read = self._read(task, words, kept.get(readers, {}), beliefs)
+                for embedded in self._beliefs_on(task, judged or {}, dtype=read.dtype):
+                    read = read + embedded
+                if task in self.pairs:
+                    reading: PairReading = self.pairs[task]  # pyright: ignore[reportAssignmentType]
+                    outputs[task] = reading.vectors(read, batch.word_mask)
+                    continue
                 head: Kind[Any, Any] = self.heads[task]  # pyright: ignore[reportAssignmentType]
-                output = head(self._read(task, words, kept.get(readers, {}), beliefs), batch.word_mask)
+                output = head(read, batch.word_mask)
                 outputs[task] = output
                 belief = None
                 for feed in self.feeds:
@@ -182,8 +286,7 @@ class HierarchicalModel(nn.Module):
                         continue
                     if belief is None:
                         belief = head.feedback(output)
-                    weights = belief.detach() if feed.detached else belief
-                    embedded = weights.to(words.dtype) @ self.label_embeddings[_safe(feed.key)].to(words.dtype)
+                    embedded = self._embedded(feed, belief, dtype=words.dtype)
                     if feed.target is None:
                         spread = batch.spread(embedded.expand(-1, words.shape[1], -1))
                         changed = (states if changed is None else changed) + spread.to(states.dtype)
@@ -192,10 +295,40 @@ class HierarchicalModel(nn.Module):
             return changed
 
         self.scheme.run(batch, depths={task: self.places[task].high for task in needed}, visit=visit)
-        if targets is None:
-            return {task: outputs[task] for task in tasks}
-        with torch.autocast(batch.input_ids.device.type, enabled=False):
-            return {task: self._loss(task, outputs[task], targets[task]) for task in tasks}
+        return outputs
+
+    def _beliefs_on(self, target: str, judged: Mapping[str, Any], *, dtype: torch.dtype) -> Iterator[Tensor]:
+        """Yield the embedded beliefs on pairs that are fed to a task's head."""
+        for feed in self.feeds:
+            if feed.target == target and feed.source in judged and feed.source in self.pairs:
+                head: Kind[Any, Any] = self.heads[feed.source]  # pyright: ignore[reportAssignmentType]
+                yield self._embedded(feed, head.feedback(judged[feed.source]), dtype=dtype)
+
+    def _embedded(self, feed: Feed, belief: Tensor, *, dtype: torch.dtype) -> Tensor:
+        """Return the expected label embedding, shape (B, N, H) or (B, 1, H), or (P, 1, F) for the head of a pair."""
+        weights = belief.detach() if feed.detached else belief
+        return weights.to(dtype) @ self.label_embeddings[_safe(feed.key)].to(dtype)
+
+    def _width(self, feed: Feed) -> int:
+        """Return the width of what a feed is added to: the features of a pair, or the words' states."""
+        if feed.target is not None and feed.source in self.pairs and feed.target in self.pairs:
+            return int(self.pairs[feed.target].size)  # pyright: ignore[reportArgumentType]
+        return self.scheme.hidden_size
+
+    def _check_pairs(self) -> None:
+        for feed in self.feeds:
+            if not self.reads_pairs(feed.source):
+                continue
+            if feed.target is None or not self.reads_pairs(feed.target):
+                raise HierNLPError(
+                    f"feeds: {feed.source!r} judges pairs of sentences, so that only the head of another task on pairs "
+                    f"can read its beliefs, not {repr(feed.target) if feed.target else 'the encoder'}"
+                )
+            if feed.source in self.joined and feed.target not in self.joined:
+                raise HierNLPError(
+                    f"feeds: {feed.source!r} reads pairs together and is computed after {feed.target!r}, which reads "
+                    "them apart; turn the feed round, or let both read alike"
+                )
 
     def _loss(self, task: str, output: Any, targets: Targets) -> Tensor:  # noqa: ANN401
         head: Kind[Any, Any] = self.heads[task]  # pyright: ignore[reportAssignmentType]

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from hiernlp.encoding.batches import plan_batches
 from hiernlp.encoding.collate import collate
+from hiernlp.encoding.pairs import Pair, collate_joined, distinct
 from hiernlp.encoding.subwords import EncodingSettings, SubwordEncoder, Subwords
 from hiernlp.kinds._base import Annotation, Kind
 from hiernlp.model import HierarchicalModel
+
+JUDGED = 4096
+"""Pairs whose vectors are compared at a time."""
 
 
 def predict(
@@ -40,24 +47,103 @@ def predict(
     found: list[dict[str, Annotation]] = [{} for _ in sentences]
     special = len(encoder.prefix) + len(encoder.suffix)
     device = next(model.parameters()).device
+    with _evaluating(model):
+        for chosen in plan_batches([len(s.ids) + special for s in sentences], budget=budget):
+            batch = collate(
+                [sentences[i] for i in chosen],
+                encoder,
+                mean=encoding.subword == "mean",
+                pad_to_multiple=encoding.pad_to_multiple,
+            )
+            outputs = model(batch.to(device, non_blocking=True), tasks=tasks)
+            for task, output in outputs.items():
+                head: Kind = model.heads[task]  # pyright: ignore[reportAssignmentType]
+                decoded = head.decode(output, batch.lengths, probabilities=probabilities)
+                for i, annotation in zip(chosen, decoded, strict=True):
+                    found[i][task] = annotation
+    return found
+
+
+def predict_pairs(
+    model: HierarchicalModel,
+    pairs: Sequence[Pair],
+    *,
+    encoder: SubwordEncoder,
+    encoding: EncodingSettings,
+    tasks: Sequence[str],
+    budget: int = 1024,
+    probabilities: bool = False,
+) -> list[dict[str, Annotation]]:
+    """Return each pair's annotation by task, in the pairs' order.
+
+    For tasks that read pairs apart, a sentence that is in several pairs is encoded once.
+
+    Args:
+        model: the model.
+        pairs: the two sentences' subwords; each sentence has at least one word.
+        encoder: the subword encoder that made them.
+        encoding: how words are read and lengths padded.
+        tasks: the tasks wanted, all of which read pairs.
+        budget: most subwords a batch, padding included.
+        probabilities: whether annotations have probabilities.
+    """
+    found: list[dict[str, Annotation]] = [{} for _ in pairs]
+    if not pairs:
+        return found
+    needed = model.needed(tasks)
+    apart = [task for task in needed if task in model.pairs]
+    joined = [task for task in needed if task in model.joined]
+    layout = {"mean": encoding.subword == "mean", "pad_to_multiple": encoding.pad_to_multiple}
+    device = next(model.parameters()).device
+    lengths = [len(first.lengths) + len(second.lengths) for first, second in pairs]
+
+    def decode(outputs: Mapping[str, Any], chosen: Sequence[int]) -> None:
+        for task in tasks:
+            if task in outputs:
+                head: Kind = model.heads[task]  # pyright: ignore[reportAssignmentType]
+                decoded = head.decode(outputs[task], [lengths[i] for i in chosen], probabilities=probabilities)
+                for i, annotation in zip(chosen, decoded, strict=True):
+                    found[i][task] = annotation
+
+    with _evaluating(model):
+        vectors: dict[str, Tensor] = {}
+        places = torch.empty(0)
+        if apart:
+            sentences, at = distinct(pairs)
+            places = torch.tensor(at, device=device)
+            order: list[int] = []
+            parts: dict[str, list[Tensor]] = {task: [] for task in apart}
+            special = len(encoder.prefix) + len(encoder.suffix)
+            for chosen in plan_batches([len(s.ids) + special for s in sentences], budget=budget):
+                batch = collate([sentences[i] for i in chosen], encoder, **layout)
+                for task, found_vectors in model.vectors(batch.to(device, non_blocking=True), tasks=apart).items():
+                    parts[task].append(found_vectors)
+                order += chosen
+            back = torch.tensor(order, device=device).argsort()
+            vectors = {task: torch.cat(found_vectors)[back] for task, found_vectors in parts.items()}
+
+        def judge(chosen: Sequence[int]) -> dict[str, Any]:
+            rows = places[torch.tensor(chosen, device=device)] if apart else places
+            return model.judge({task: (v[rows[:, 0]], v[rows[:, 1]]) for task, v in vectors.items()})
+
+        for start in range(0, len(pairs) if apart else 0, JUDGED):
+            chosen = range(start, min(start + JUDGED, len(pairs)))
+            decode(judge(chosen), chosen)
+        sizes = [len(first.ids) + len(second.ids) + encoder.joint.special for first, second in pairs] if joined else []
+        for chosen in plan_batches(sizes, budget=budget):
+            batch = collate_joined([pairs[i] for i in chosen], encoder, **layout).to(device, non_blocking=True)
+            decode(model.read_joined(batch, tasks=joined, judged=judge(chosen)), chosen)
+    return found
+
+
+@contextmanager
+def _evaluating(model: HierarchicalModel) -> Iterator[None]:
+    """Put a model in evaluation mode, without gradients; restore its mode."""
     was_training = model.training
     model.eval()
     try:
         with torch.inference_mode():
-            for chosen in plan_batches([len(s.ids) + special for s in sentences], budget=budget):
-                batch = collate(
-                    [sentences[i] for i in chosen],
-                    encoder,
-                    mean=encoding.subword == "mean",
-                    pad_to_multiple=encoding.pad_to_multiple,
-                )
-                outputs = model(batch.to(device, non_blocking=True), tasks=tasks)
-                for task, output in outputs.items():
-                    head: Kind = model.heads[task]  # pyright: ignore[reportAssignmentType]
-                    decoded = head.decode(output, batch.lengths, probabilities=probabilities)
-                    for i, annotation in zip(chosen, decoded, strict=True):
-                        found[i][task] = annotation
+            yield
     finally:
         if was_training:
             model.train()
-    return found

@@ -20,6 +20,7 @@ ORDER = [
     "encoder",
     "encoding",
     "kinds",
+    "pairs",
     "sharing",
     "model",
     "prediction",

@@ -152,7 +152,8 @@ def _given(bundle: Bundle, recipe: Recipe | None, corpus: str, reader: str | Non
 
 
 def _has(rows: datasets.Dataset, bundle: Bundle, task: str) -> bool:
-    return annotates(rows, columns_of(bundle.model.heads[task]))  # pyright: ignore[reportArgumentType]
+    columns = columns_of(bundle.model.heads[task])  # pyright: ignore[reportArgumentType]
+    return annotates(rows, columns, pairs=bundle.model.reads_pairs(task))
 
 
 def _encoded(rows: datasets.Dataset, bundle: Bundle, tasks: list[str]) -> EncodedSplit:

@@ -3,6 +3,8 @@
 One row is one sentence:
 
 - ``words``: the sentence's words, never empty;
+- ``second``: in a corpus of pairs, the words of the pair's second sentence, never empty; what is annotated is then said
+  of the pair;
 - ``text``, ``document``, ``sentence``: the raw text and the ids of document and sentence, or None;
 - ``file``, ``line``: where the sentence begins, or None;
 - ``source``: for CoNLL-U, the sentence's whole block of lines, so that output can be lossless;
@@ -26,6 +28,7 @@ Example:
 from __future__ import annotations
 
 from hiernlp.corpora._load import SPLITS, load_corpus
+from hiernlp.corpora._schema import SECOND
 from hiernlp.corpora._split import Split
 
-__all__ = ["SPLITS", "Split", "load_corpus"]
+__all__ = ["SECOND", "SPLITS", "Split", "load_corpus"]

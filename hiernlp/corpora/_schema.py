@@ -23,6 +23,9 @@ Shape = Literal["tags", "integers", "spans", "label", "number", "labels"]
 BASE = ("words", "text", "document", "sentence", "file", "line", "source")
 """The columns that every corpus has."""
 
+SECOND = "second"
+"""The column of a pair's second sentence: its words. A corpus that has it is one of pairs."""
+
 T = TypeVar("T")
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field, StrictInt, StrictStr, model_validator
 
-from hiernlp.corpora._schema import BASE, Row, Shape, in_reading_order, missing_if_empty
+from hiernlp.corpora._schema import BASE, SECOND, Row, Shape, in_reading_order, missing_if_empty
 from hiernlp.corpora._tags import Scheme, TagError, spans_from_tags
 from hiernlp.corpora._trees import TreeError, check_heads
 from hiernlp.errors import DataError, did_you_mean
@@ -48,6 +48,8 @@ class TableOptions(Settings):
     """The column of the raw text, which is split into words by the rules of ``language``; one row is one sentence."""
     words: ColumnName | None = None
     """Instead of ``text``: the column of the words, a list or a string split at blanks."""
+    second: ColumnName | None = None
+    """For pairs of sentences: the column of the second one, which is read like the first."""
     tokenized: bool = False
     """Split ``text`` at blanks only."""
     language: str = "en"
@@ -71,13 +73,15 @@ class TableOptions(Settings):
     def _columns_agree(self) -> TableOptions:
         if (self.text is None) == (self.words is None):
             raise ValueError("expected either `text` or `words`, the column to read the sentences from")
-        taken = sorted(set(self.columns) & set(BASE))
+        taken = sorted(set(self.columns) & {*BASE, SECOND})
         if taken:
             raise ValueError(f"an annotation cannot be called {taken[0]!r}; choose another name in `columns`")
         unknown = [name for name in self.types if name not in self.columns]
         if unknown:
             raise ValueError(f"types: there is no annotation {unknown[0]!r}{did_you_mean(unknown[0], self.columns)}")
         worded = [name for name, kind in self.types.items() if kind in _OF_WORDS]
+        if worded and self.second is not None:
+            raise ValueError(f"{worded[0]!r} annotates words, but a row is a pair of sentences (`second`)")
         if worded and self.text is not None and not self.tokenized:
             raise ValueError(
                 f"{worded[0]!r} annotates words, but the words of a raw text are not known; name the column of "
@@ -86,12 +90,14 @@ class TableOptions(Settings):
         return self
 
     def shapes(self) -> dict[str, Shape]:
-        """Return the annotation columns with their shapes."""
-        return {name: _SHAPES[self.types.get(name, "label")] for name in self.columns}
+        """Return the annotation columns with their shapes, and the second sentence's words where rows are pairs."""
+        pairs: dict[str, Shape] = {} if self.second is None else {SECOND: "tags"}
+        annotations: dict[str, Shape] = {name: _SHAPES[self.types.get(name, "label")] for name in self.columns}
+        return pairs | annotations
 
     def needed(self) -> list[str | int]:
         """Return the columns that are read, each once."""
-        others = [self.text, self.words, self.document, self.id]
+        others = [self.text, self.words, self.second, self.document, self.id]
         return list(dict.fromkeys([*(name for name in others if name is not None), *self.columns.values()]))
 
     def check_available(self, available: Iterable[str], *, file: str, line: int | None = None) -> None:
@@ -113,7 +119,9 @@ class TableOptions(Settings):
         """
         try:
             text = None if self.text is None else _string(cells.get(self.text))
-            row: Row = {"file": file, "line": line, "text": text, "words": self._words(cells, text)}
+            row: Row = {"file": file, "line": line, "text": text, "words": self._words(cells, "first")}
+            if self.second is not None:
+                row[SECOND] = self._words(cells, "second")
             if self.document is not None:
                 row["document"] = _string(cells.get(self.document))
             if self.id is not None:
@@ -127,14 +135,18 @@ class TableOptions(Settings):
                 raise DataError(f"column {column!r} ({name}): {error}", file=file, line=line) from None
         return row
 
-    def _words(self, cells: Mapping[str | int, Any], text: str | None) -> list[str]:
+    def _words(self, cells: Mapping[str | int, Any], which: Literal["first", "second"]) -> list[str]:
+        """Return the words of a row's sentence, or of one of its two."""
+        first = self.words if self.words is not None else self.text
+        column = first if which == "first" else self.second
+        assert column is not None
         if self.words is not None:
-            column, found = self.words, _items(cells.get(self.words))
+            found = _items(cells.get(column))
             if any(not isinstance(word, str) or not word for word in found):
                 raise ValueError(f"expected words in column {column!r}, found one that is empty or no string")
             words: list[Any] = found
         else:
-            column = self.text
+            text = _string(cells.get(column))
             if text is None:
                 words = []
             elif self.tokenized:
@@ -142,7 +154,8 @@ class TableOptions(Settings):
             else:
                 words = [word for sentence in segment(text, language=self.language) for word in sentence.words]
         if not words:
-            raise ValueError(f"expected words in column {column!r}, found none; leave such rows out")
+            of_pair = "" if self.second is None else f" (the {which} sentence of the pair)"
+            raise ValueError(f"expected words in column {column!r}{of_pair}, found none; leave such rows out")
         return words
 
     def _value(self, name: str, cell: Any, *, words: int) -> Any:  # noqa: ANN401 - a cell of any type

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -31,6 +32,7 @@ class WordBatch:
         subword_word: which of the B * N words each subword belongs to, B * N for none, shape (W, T).
         lengths: number of words of each sentence, on the host.
         subwords: number of subwords with padding, W * T, on the host.
+        token_types: of each subword, shape (W, T); None where all are of the first type.
     """
 
     input_ids: Tensor
@@ -42,6 +44,7 @@ class WordBatch:
     subword_word: Tensor
     lengths: list[int]
     subwords: int
+    token_types: Tensor | None = None
 
     def pool(self, states: Tensor) -> Tensor:
         """Return the words' states (B, N, H) given the subwords' states (W, T, H)."""
@@ -87,50 +90,105 @@ def collate(
         pad_to_multiple: pad windows to a multiple of this many subwords.
     """
     plans = [plan_windows(s.lengths, size=encoder.size) for s in sentences]
-    before, after = len(encoder.prefix), len(encoder.suffix)
     bounds = [np.concatenate([[0], np.cumsum(s.lengths)]) for s in sentences]
     sizes = [int(ends[b] - ends[a]) for ends, plan in zip(bounds, plans, strict=True) for a, b in plan.spans]
-    width = -(-(max(sizes) + before + after) // pad_to_multiple) * pad_to_multiple
-    words = max(len(s.lengths) for s in sentences)
-    rows = len(sizes)
-
-    ids = np.full((rows, width), encoder.padding, dtype=np.int64)
-    used = np.zeros((rows, width), dtype=bool)
-    belongs = np.full((rows, width), len(sentences) * words, dtype=np.int64)
-    index = np.zeros((len(sentences), words), dtype=np.int64)
-    present = np.zeros((len(sentences), words), dtype=bool)
-    counts = np.zeros((len(sentences), words), dtype=np.int64)
+    widest = max(sizes) + len(encoder.prefix) + len(encoder.suffix)
+    grid = Grid(
+        [len(s.lengths) for s in sentences],
+        rows=len(sizes),
+        width=-(-widest // pad_to_multiple) * pad_to_multiple,
+        padding=encoder.padding,
+    )
     row = 0
     for number, (sentence, plan, ends) in enumerate(zip(sentences, plans, bounds, strict=True)):
-        amount = len(sentence.lengths)
-        present[number, :amount] = True
-        counts[number, :amount] = sentence.lengths
         for window, (a, b) in enumerate(plan.spans):
-            first, last = int(ends[a]), int(ends[b])
-            content = last - first
-            ids[row, :before] = encoder.prefix
-            ids[row, before : before + content] = sentence.ids[first:last]
-            ids[row, before + content : before + content + after] = encoder.suffix
-            used[row, : before + content + after] = True
-            belongs[row, before : before + content] = number * words + np.repeat(np.arange(a, b), sentence.lengths[a:b])
-            here = np.flatnonzero(plan.home[a:b] == window) + a
-            index[number, here] = row * width + before + ends[here] - first
+            at = grid.put_special(row, 0, encoder.prefix)
+            home = np.flatnonzero(plan.home[a:b] == window)
+            content = sentence.ids[int(ends[a]) : int(ends[b])]
+            at = grid.put_words(row, at, content, sentence.lengths[a:b], sentence=number, first=a, read=home)
+            grid.put_special(row, at, encoder.suffix)
             row += 1
-    bags = starts = None
-    if mean:
-        flat_counts = counts.ravel()
-        offsets = np.concatenate([[0], np.cumsum(flat_counts)])
-        inside = np.arange(offsets[-1]) - np.repeat(offsets[:-1], flat_counts)
-        bags = torch.from_numpy(np.repeat(index.ravel(), flat_counts) + inside)
-        starts = torch.from_numpy(offsets[:-1])
-    return WordBatch(
-        input_ids=torch.from_numpy(ids),
-        attention_mask=None if used.all() else torch.from_numpy(used),
-        word_mask=torch.from_numpy(present),
-        word_index=torch.from_numpy(index),
-        bags=bags,
-        bag_starts=starts,
-        subword_word=torch.from_numpy(belongs),
-        lengths=[len(s.lengths) for s in sentences],
-        subwords=rows * width,
-    )
+    return grid.batch(mean=mean)
+
+
+class Grid:
+    """Rows of subwords under construction, with the words that they belong to.
+
+    Args:
+        lengths: number of words of each sentence.
+        rows: number of rows W.
+        width: number of subwords T of a row.
+        padding: the subword that fills rows up.
+    """
+
+    def __init__(self, lengths: list[int], *, rows: int, width: int, padding: int) -> None:
+        self.lengths = lengths
+        words = max(lengths)
+        self.ids = np.full((rows, width), padding, dtype=np.int64)
+        self.used = np.zeros((rows, width), dtype=bool)
+        self.belongs = np.full((rows, width), len(lengths) * words, dtype=np.int64)
+        self.index = np.zeros((len(lengths), words), dtype=np.int64)
+        self.counts = np.zeros((len(lengths), words), dtype=np.int64)
+        self.present = np.arange(words) < np.asarray(lengths)[:, None]
+
+    def put_special(self, row: int, at: int, ids: Sequence[int]) -> int:
+        """Put special subwords into a row from place ``at`` on; return the place after them."""
+        end = at + len(ids)
+        self.ids[row, at:end] = ids
+        self.used[row, at:end] = True
+        return end
+
+    def put_words(
+        self,
+        row: int,
+        at: int,
+        ids: Sequence[int],
+        lengths: Sequence[int],
+        *,
+        sentence: int,
+        first: int = 0,
+        read: NDArray[np.int64] | None = None,
+    ) -> int:
+        """Put words into a row from place ``at`` on; return the place after them.
+
+        Args:
+            row: number of the row.
+            at: place of the first subword.
+            ids: the words' subwords.
+            lengths: number of subwords of each word.
+            sentence: number of the sentence.
+            first: number of the first of the words in its sentence.
+            read: which of the words are read in this row; None for all.
+        """
+        end = at + len(ids)
+        numbers = np.arange(first, first + len(lengths))
+        self.ids[row, at:end] = ids
+        self.used[row, at:end] = True
+        self.belongs[row, at:end] = sentence * self.index.shape[1] + np.repeat(numbers, lengths)
+        self.counts[sentence, numbers] = lengths
+        starts = row * self.ids.shape[1] + at + np.cumsum(lengths) - lengths
+        chosen = slice(None) if read is None else read
+        self.index[sentence, numbers[chosen]] = starts[chosen]
+        return end
+
+    def batch(self, *, mean: bool, token_types: NDArray[np.int64] | None = None) -> WordBatch:
+        """Return the rows as a batch whose words are read at all their subwords or at their first one."""
+        bags = starts = None
+        if mean:
+            counts = self.counts.ravel()
+            offsets = np.concatenate([[0], np.cumsum(counts)])
+            inside = np.arange(offsets[-1]) - np.repeat(offsets[:-1], counts)
+            bags = torch.from_numpy(np.repeat(self.index.ravel(), counts) + inside)
+            starts = torch.from_numpy(offsets[:-1])
+        return WordBatch(
+            input_ids=torch.from_numpy(self.ids),
+            attention_mask=None if self.used.all() else torch.from_numpy(self.used),
+            word_mask=torch.from_numpy(self.present),
+            word_index=torch.from_numpy(self.index),
+            bags=bags,
+            bag_starts=starts,
+            subword_word=torch.from_numpy(self.belongs),
+            lengths=self.lengths,
+            subwords=self.ids.size,
+            token_types=None if token_types is None else torch.from_numpy(token_types),
+        )

@@ -41,6 +41,29 @@ class Subwords:
     lengths: list[int]
 
 
+@dataclass(frozen=True)
+class JointLayout:
+    """How a tokenizer joins two sentences in one row.
+
+    Attributes:
+        before: special subwords before the first sentence.
+        between: special subwords between the two.
+        after: special subwords after the second.
+        types: token types of ``before``, the first sentence, ``between``, the second sentence and ``after``; None for
+            an encoder that has no token types.
+    """
+
+    before: list[int]
+    between: list[int]
+    after: list[int]
+    types: tuple[list[int], int, list[int], int, list[int]] | None = None
+
+    @property
+    def special(self) -> int:
+        """Number of special subwords."""
+        return len(self.before) + len(self.between) + len(self.after)
+
+
 class SubwordEncoder:
     """A fast tokenizer with what is needed to lay out its subwords.
 
@@ -61,6 +84,7 @@ class SubwordEncoder:
         self.limit = limit
         prefix, suffix = _special_ids(tokenizer)
         self.prefix, self.suffix = prefix, suffix
+        self.joint = _joint_layout(tokenizer) or JointLayout(prefix, [*suffix, *prefix], suffix)
         self.size = limit - len(prefix) - len(suffix)
         self.most_subwords = max(1, self.size // 4)
         stand_ins = (tokenizer.unk_token_id, tokenizer.mask_token_id, tokenizer.pad_token_id)
@@ -140,3 +164,20 @@ def _special_ids(tokenizer: Any) -> tuple[list[int], list[int]]:  # noqa: ANN401
         if whole[at : at + len(inner)] == inner:
             return whole[:at], whole[at + len(inner) :]
     return [], []
+
+
+def _joint_layout(tokenizer: Any) -> JointLayout | None:  # noqa: ANN401
+    """Return how the tokenizer joins two sentences; None if that cannot be told."""
+    first, second = (tokenizer(text, add_special_tokens=False)["input_ids"] for text in ("a", "b"))
+    whole = tokenizer("a", "b")
+    ids: list[int] = whole["input_ids"]
+    begins = [at for at in range(len(ids)) if ids[at : at + len(first)] == first]
+    for start in begins[:1]:
+        end = start + len(first)
+        for at in range(end, len(ids)):
+            stop = at + len(second)
+            if ids[at:stop] == second:
+                types: list[int] = whole.get("token_type_ids") or []
+                of_each = (types[:start], types[start], types[end:at], types[at], types[stop:]) if types else None
+                return JointLayout(ids[:start], ids[end:at], ids[stop:], of_each)
+    return None

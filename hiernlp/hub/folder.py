@@ -27,6 +27,7 @@ from hiernlp.files import replaced_files
 from hiernlp.hub.card import model_card
 from hiernlp.kinds._base import Labels
 from hiernlp.model import Feed, HierarchicalModel, Place
+from hiernlp.pairs import PairReading, PairSettings
 from hiernlp.registry import kinds, sharing
 from hiernlp.settings import validate
 
@@ -46,6 +47,7 @@ class TaskRecord:
     place: Place
     shortcut: bool = False
     description: str = ""
+    pair: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -84,16 +86,28 @@ def build_model(
     scheme_class = sharing.load(sharing_scheme[0])
     scheme = scheme_class(encoder, options=validate(scheme_class.Options, sharing_scheme[1]), tasks=tuple(tasks))
     heads = {}
+    pairs: dict[str, PairReading] = {}
+    joined: list[str] = []
     for name, task in tasks.items():
         kind = kinds.load(task.kind)
         options = validate(kind.Options, task.options, path=f"tasks.{name}.options")
-        heads[name] = kind(options=options, labels=task.labels, hidden_size=scheme.hidden_size)
+        size = scheme.hidden_size
+        if task.pair is not None:
+            settings = validate(PairSettings, task.pair, path=f"tasks.{name}.pair")
+            if settings.encode == "together":
+                joined.append(name)
+            else:
+                pairs[name] = PairReading(size, settings)
+                size = pairs[name].size
+        heads[name] = kind(options=options, labels=task.labels, hidden_size=size)
     return HierarchicalModel(
         scheme,
         heads=heads,
         places={name: task.place for name, task in tasks.items()},
         feeds=feeds,
         shortcuts=[name for name, task in tasks.items() if task.shortcut],
+        pairs=pairs,
+        joined=joined,
     )
 
 

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StrictFloat, Strict
 from hiernlp.corpora import Split
 from hiernlp.encoding.subwords import EncodingSettings
 from hiernlp.errors import did_you_mean
+from hiernlp.pairs import PairSettings
 from hiernlp.registry import Room, balancing, kinds, readers, sharing
 from hiernlp.settings import Settings
 from hiernlp.training.settings import SamplingSettings, TrainingSettings
@@ -101,6 +102,8 @@ class TaskSettings(Settings):
     """Weight of the task's loss."""
     shortcut: bool = False
     """Let the head read layer 0 besides its place."""
+    pair: PairSettings | None = None
+    """For a task on pairs of sentences: how they are read; by default the task reads one sentence."""
     corpora: Strings | None = None
     """The corpora that train and test this task; by default all that have its annotation."""
     description: str = ""

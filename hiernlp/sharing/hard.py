@@ -44,6 +44,7 @@ class Hard(Scheme):
             batch.attention_mask,
             depth=max(depths.values()),
             visit=lambda layer, states: visit(layer, states, readers),
+            token_types=batch.token_types,
         )
 
     def penalty(self) -> Tensor | None:

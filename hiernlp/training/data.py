@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hiernlp.corpora import SECOND
 from hiernlp.encoding.collate import WordBatch, collate
+from hiernlp.encoding.pairs import Pair, PairBatch, collate_pairs
 from hiernlp.encoding.subwords import EncodingSettings, SubwordEncoder, Subwords
 from hiernlp.kinds._base import Kind, Row, Targets
 
@@ -27,11 +29,11 @@ class TrainingBatch:
     """One batch of one corpus with the targets of every task that the corpus annotates.
 
     Attributes:
-        words: the sentences.
+        words: the sentences, or the pairs of them.
         targets: by task.
     """
 
-    words: WordBatch
+    words: WordBatch | PairBatch
     targets: dict[str, Targets]
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> TrainingBatch:
@@ -63,6 +65,8 @@ class EncodedSplit:
     def __init__(self, dataset: datasets.Dataset, *, encoder: SubwordEncoder, tasks: Sequence[str]) -> None:
         self.dataset = dataset
         self.tasks = tuple(tasks)
+        self.has_pairs = holds_pairs(dataset)
+        self._special = len(encoder.prefix) + len(encoder.suffix)
         self._subwords = _encode(dataset, encoder)
 
     def __len__(self) -> int:
@@ -70,16 +74,27 @@ class EncodedSplit:
 
     @cached_property
     def sizes(self) -> list[int]:
-        """Number of subwords of each sentence, special ones left out."""
-        lengths = self._subwords.data.column("ids").combine_chunks()
+        """Number of subwords of each sentence, special ones included; of a pair, that of two like its longer one."""
+        sizes = self._sizes("ids")
+        if self.has_pairs:
+            sizes = 2 * np.maximum(sizes, self._sizes(f"{SECOND}_ids")) + self._special
+        return (sizes + self._special).tolist()
+
+    def _sizes(self, column: str) -> np.ndarray:
         if self._subwords._indices is not None:
-            return [len(ids) for ids in self._subwords["ids"]]
-        return np.asarray(lengths.value_lengths()).tolist()
+            return np.array([len(ids) for ids in self._subwords[column]], dtype=np.int64)
+        return np.asarray(self._subwords.data.column(column).combine_chunks().value_lengths(), dtype=np.int64)
 
     def subwords(self, indices: Sequence[int]) -> list[Subwords]:
-        """Return the subwords of some sentences."""
+        """Return the subwords of some sentences (of pairs, the first sentences)."""
         found = self._subwords[list(indices)]
         return [Subwords(ids, lengths) for ids, lengths in zip(found["ids"], found["lengths"], strict=True)]
+
+    def pairs(self, indices: Sequence[int]) -> list[Pair]:
+        """Return the subwords of some pairs of sentences."""
+        found = self._subwords[list(indices)]
+        seconds = zip(found[f"{SECOND}_ids"], found[f"{SECOND}_lengths"], strict=True)
+        return list(zip(self.subwords(indices), (Subwords(*second) for second in seconds), strict=True))
 
     def rows(self, indices: Sequence[int] | None = None, *, columns: Sequence[str] | None = None) -> Iterator[Row]:
         """Yield rows, all or some, with all or some of their columns."""
@@ -102,25 +117,35 @@ class BatchBuilder:
         heads: the kinds by task.
         encoder: the subword encoder.
         encoding: how words are read and lengths padded.
+        apart: whether any task reads pairs of sentences apart.
+        joined: whether any task reads pairs of sentences together.
     """
 
     splits: Mapping[str, EncodedSplit]
     heads: Mapping[str, Kind[Any, Any]]
     encoder: SubwordEncoder
     encoding: EncodingSettings
+    apart: bool = False
+    joined: bool = False
 
     def __call__(self, corpus: str, indices: Sequence[int]) -> TrainingBatch:
-        """Return the batch of some sentences of one corpus."""
+        """Return the batch of some sentences, or pairs of them, of one corpus."""
         split = self.splits[corpus]
-        words = collate(
-            split.subwords(indices),
-            self.encoder,
-            mean=self.encoding.subword == "mean",
-            pad_to_multiple=self.encoding.pad_to_multiple,
-        )
+        mean, multiple = self.encoding.subword == "mean", self.encoding.pad_to_multiple
+        if split.has_pairs:
+            words = collate_pairs(
+                split.pairs(indices),
+                self.encoder,
+                apart=self.apart,
+                joined=self.joined,
+                mean=mean,
+                pad_to_multiple=multiple,
+            )
+        else:
+            words = collate(split.subwords(indices), self.encoder, mean=mean, pad_to_multiple=multiple)
         columns = {"words"}.union(*(type(self.heads[t]).columns(self.heads[t].options) for t in split.tasks))
         rows = list(split.rows(indices, columns=sorted(columns)))
-        size = int(words.word_mask.shape[1])
+        size = max(words.lengths)
         targets = {
             task: self.heads[task].collate([self.heads[task].targets(row) for row in rows], size)
             for task in split.tasks
@@ -128,9 +153,14 @@ class BatchBuilder:
         return TrainingBatch(words, targets)
 
 
-def annotates(dataset: datasets.Dataset, columns: Sequence[str]) -> bool:
-    """Tell whether a corpus has all the annotations that a task reads."""
-    return all(column in dataset.column_names for column in columns)
+def holds_pairs(dataset: datasets.Dataset) -> bool:
+    """Tell whether the rows of a corpus are pairs of sentences."""
+    return SECOND in dataset.column_names
+
+
+def annotates(dataset: datasets.Dataset, columns: Sequence[str], *, pairs: bool = False) -> bool:
+    """Tell whether a corpus has all the annotations that a task reads, on pairs of sentences or on single ones."""
+    return pairs == holds_pairs(dataset) and all(column in dataset.column_names for column in columns)
 
 
 def _present(dataset: datasets.Dataset, columns: Sequence[str]) -> list[str]:
@@ -142,14 +172,20 @@ def _encode(dataset: datasets.Dataset, encoder: SubwordEncoder) -> datasets.Data
     tokenizer: str = encoder.tokenizer.backend_tokenizer.to_str()
     identity = f"{dataset._fingerprint}\0{tokenizer}\0{encoder.most_subwords}"
 
-    def encode(rows: Mapping[str, list[list[str]]]) -> dict[str, list[list[int]]]:
-        subwords = encoder.encode(rows["words"])
-        return {"ids": [s.ids for s in subwords], "lengths": [s.lengths for s in subwords]}
+    sentences = ["words", SECOND] if holds_pairs(dataset) else ["words"]
 
-    return dataset.select_columns(["words"]).map(
+    def encode(rows: Mapping[str, list[list[str]]]) -> dict[str, list[list[int]]]:
+        found: dict[str, list[list[int]]] = {}
+        for column in sentences:
+            subwords = encoder.encode(rows[column])
+            prefix = "" if column == "words" else f"{column}_"
+            found |= {f"{prefix}ids": [s.ids for s in subwords], f"{prefix}lengths": [s.lengths for s in subwords]}
+        return found
+
+    return dataset.select_columns(sentences).map(
         encode,
         batched=True,
-        remove_columns=["words"],
+        remove_columns=sentences,
         new_fingerprint=hashlib.sha256(identity.encode()).hexdigest()[:32],
         desc="subwords",
     )

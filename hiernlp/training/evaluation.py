@@ -10,7 +10,7 @@ from accelerate.utils import gather_object
 from hiernlp.encoding.subwords import EncodingSettings, SubwordEncoder
 from hiernlp.kinds._base import Annotation, Kind, Row, Scores
 from hiernlp.model import HierarchicalModel
-from hiernlp.prediction import predict
+from hiernlp.prediction import predict, predict_pairs
 from hiernlp.training.data import EncodedSplit
 
 CHUNK = 4096
@@ -52,8 +52,14 @@ def evaluate(
         results: list[tuple[int, dict[str, Annotation]]] = []
         for at in range(0, len(mine), CHUNK):
             chunk = mine[at : at + CHUNK]
-            annotations = predict(
-                model, split.subwords(chunk), encoder=encoder, encoding=encoding, tasks=wanted, budget=budget
+            annotations = (
+                predict_pairs(
+                    model, split.pairs(chunk), encoder=encoder, encoding=encoding, tasks=wanted, budget=budget
+                )
+                if split.has_pairs
+                else predict(
+                    model, split.subwords(chunk), encoder=encoder, encoding=encoding, tasks=wanted, budget=budget
+                )
             )
             results += zip(chunk, annotations, strict=True)
         if processes > 1:
