@@ -1,6 +1,6 @@
 """A number for a sentence: relatedness, readability, intensity.
 
-Letters: B batch, N words, H hidden size.
+Letters: B batch, N words, H hidden size, K ordered classes.
 """
 
 from __future__ import annotations
@@ -28,8 +28,13 @@ class SentenceScoresOptions(PooledOptions):
     """Least number that the annotation can hold."""
     maximum: float
     """Greatest number that the annotation can hold."""
-    loss: Literal["mse", "huber"] = "mse"
-    """Squared error, or Huber's (1964), which grows only linearly with large errors."""
+    classes: int | None = Field(default=None, ge=2)
+    """Score by so many ordered classes, evenly spaced on the range: the number is their expectation (Tai et al. 2015).
+    By default the number is regressed directly."""
+    loss: Literal["mse", "huber", "kl"] | None = None
+    """``mse``: squared error; ``huber`` (1964): grows only linearly with large errors; ``kl`` (classes only):
+    divergence from a target that puts a number between two classes on both. By default ``kl`` with classes, else
+    ``mse``."""
     huber_delta: float = Field(default=0.1, gt=0)
     """Error, as a share of the range, from which Huber's loss is linear (huber only)."""
 
@@ -39,14 +44,21 @@ class SentenceScoresOptions(PooledOptions):
             raise ValueError(
                 f"minimum must be a number below maximum, found minimum {self.minimum} and maximum {self.maximum}"
             )
+        if self.loss == "kl" and self.classes is None:
+            raise ValueError(
+                "loss: `kl` compares probabilities of ordered classes; set `classes`, or choose mse or huber"
+            )
         return self
 
 
 class SentenceScores(Kind[SentenceScoresOptions, Tensor]):
-    """Regression on a declared range, from the words pooled into one vector.
+    """A number on a declared range, from the words pooled into one vector.
 
-    The output is the number as a share of the range in float32, shape (B,): 0 is ``minimum``, 1 is ``maximum``. The
-    loss is taken on that share, so that its size does not depend on the unit; predictions are clipped to the range.
+    By regression, the output is the number as a share of the range in float32, shape (B,): 0 is ``minimum``, 1 is
+    ``maximum``; predictions are clipped to the range. By ordered classes, it is the classes' scores in float32, shape
+    (B, K); the number is ``sum_k p_k v_k`` over the classes' values v_k, and the soft target of a gold number y between
+    two neighbouring values puts ``(y - v_k) / (v_(k+1) - v_k)`` on the upper and the rest on the lower one (Tai et al.
+    2015, equation 15). Errors are taken on the share, so that the loss does not depend on the unit.
     """
 
     Options = SentenceScoresOptions
@@ -54,10 +66,10 @@ class SentenceScores(Kind[SentenceScoresOptions, Tensor]):
 
     def __init__(self, *, options: SentenceScoresOptions, labels: Labels, hidden_size: int) -> None:
         super().__init__(options=options, labels=labels, hidden_size=hidden_size)
-        self.feedback_size = 2
-        self.scorer = SentenceScorer(options, hidden_size=hidden_size, outputs=1)
+        self.feedback_size = options.classes or 2
+        self.scorer = SentenceScorer(options, hidden_size=hidden_size, outputs=options.classes or 1)
         # Training begins in the middle of the range.
-        self.middle = nn.Parameter(torch.tensor(0.5))
+        self.middle = None if options.classes else nn.Parameter(torch.tensor(0.5))
 
     @classmethod
     def columns(cls, options: SentenceScoresOptions) -> tuple[str, ...]:
@@ -74,7 +86,14 @@ class SentenceScores(Kind[SentenceScoresOptions, Tensor]):
         return {}
 
     def forward(self, words: Tensor, mask: Tensor) -> Tensor:
-        return self.scorer(words, mask).squeeze(-1) + self.middle.float()
+        scores = self.scorer(words, mask)
+        return scores if self.middle is None else scores.squeeze(-1) + self.middle.float()
+
+    def share(self, output: Tensor) -> Tensor:
+        """Return the number as a share of the range, shape (B,), given what ``forward`` returned."""
+        if self.middle is not None:
+            return output
+        return output.softmax(-1) @ torch.linspace(0, 1, output.shape[-1], device=output.device)
 
     def targets(self, row: Row) -> Arrays | None:
         number = _number(self.options, row)
@@ -89,11 +108,17 @@ class SentenceScores(Kind[SentenceScoresOptions, Tensor]):
 
     def loss(self, output: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
         missing = targets["share"].isnan()
+        if self.middle is None and self.options.loss in (None, "kl"):
+            # KL(target || p) is 0 where the target is 0 everywhere.
+            soft = soft_targets(targets["share"].nan_to_num(), classes=output.shape[-1])
+            soft = soft.masked_fill(missing.unsqueeze(-1), 0.0)
+            return F.kl_div(output.log_softmax(-1), soft, reduction="sum")
+        share = self.share(output)
         # Filled before the difference, since a gradient through NaN is NaN even where it is not used.
-        gold = torch.where(missing, output.detach(), targets["share"])
+        gold = torch.where(missing, share.detach(), targets["share"])
         if self.options.loss == "huber":
-            return F.huber_loss(output, gold, reduction="sum", delta=self.options.huber_delta)
-        return F.mse_loss(output, gold, reduction="sum")
+            return F.huber_loss(share, gold, reduction="sum", delta=self.options.huber_delta)
+        return F.mse_loss(share, gold, reduction="sum")
 
     def decode(
         self,
@@ -104,14 +129,16 @@ class SentenceScores(Kind[SentenceScoresOptions, Tensor]):
     ) -> list[Annotation]:
         """Return the numbers, clipped to the range; a number has no probability, so ``probabilities`` adds nothing."""
         least, span = self.options.minimum, self.options.maximum - self.options.minimum
-        numbers = (output.double().clamp(0, 1) * span + least).tolist()
+        numbers = (self.share(output).double().clamp(0, 1) * span + least).tolist()
         return [{self.options.column: number} for number, _ in zip(numbers, lengths, strict=True)]
 
     def feedback(self, output: Tensor) -> Tensor:
-        """Return the weights of two embeddings, one for each end of the range: 1 - s and s for share s.
+        """Return the classes' probabilities, or 1 - s and s for share s: an embedding for each end of the range.
 
-        Shape: (B, 1, 2).
+        Shape: (B, 1, K) or (B, 1, 2).
         """
+        if self.middle is None:
+            return output.softmax(-1).unsqueeze(1)
         share = output.clamp(0, 1)
         return torch.stack([1 - share, share], -1).unsqueeze(1)
 
@@ -141,6 +168,24 @@ class SentenceScores(Kind[SentenceScoresOptions, Tensor]):
         """The mean of all numbers."""
         mean = float(np.mean(_numbers(options, rows)))
         return lambda _: {options.column: mean}
+
+
+def soft_targets(shares: Tensor, *, classes: int) -> Tensor:
+    """Return the distribution over ordered classes whose expectation is a number, on no more than two neighbours.
+
+    Args:
+        shares: the numbers as shares of the range, shape (B,), each from 0 to 1.
+        classes: number of classes K, evenly spaced on the range.
+
+    Returns:
+        Probabilities, shape (B, K).
+
+    Example:
+        >>> soft_targets(torch.tensor([0.625]), classes=5)  # 3.5 on the range from 1 to 5
+        tensor([[0.0000, 0.0000, 0.5000, 0.5000, 0.0000]])
+    """
+    places = torch.arange(classes, device=shares.device)
+    return (1 - (shares.unsqueeze(-1) * (classes - 1) - places).abs()).clamp(min=0)
 
 
 def _number(options: SentenceScoresOptions, row: Row) -> float | None:
