@@ -16,6 +16,7 @@ from hiernlp.model import HierarchicalModel
 def predict(
     model: HierarchicalModel,
     sentences: Sequence[Subwords],
+    words: Sequence[Sequence[str]],
     *,
     encoder: SubwordEncoder,
     encoding: EncodingSettings,
@@ -31,6 +32,7 @@ def predict(
     Args:
         model: the model.
         sentences: the sentences' subwords; each has at least one word.
+        words: the sentences' words themselves, which some kinds read when they decode.
         encoder: the subword encoder that made them.
         encoding: how words are read and lengths padded.
         tasks: the tasks wanted.
@@ -54,7 +56,7 @@ def predict(
                 outputs = model(batch.to(device, non_blocking=True), tasks=tasks)
                 for task, output in outputs.items():
                     head: Kind = model.heads[task]  # pyright: ignore[reportAssignmentType]
-                    decoded = head.decode(output, batch.lengths, probabilities=probabilities)
+                    decoded = head.decode(output, [words[i] for i in chosen], probabilities=probabilities)
                     for i, annotation in zip(chosen, decoded, strict=True):
                         found[i][task] = annotation
     finally:

@@ -98,14 +98,14 @@ class SentenceScores(Kind[SentenceScoresOptions, Tensor]):
     def decode(
         self,
         output: Tensor,
-        lengths: Sequence[int],
+        words: Sequence[Sequence[str]],
         *,
         probabilities: bool = False,  # noqa: ARG002 - a number has none
     ) -> list[Annotation]:
         """Return the numbers, clipped to the range; a number has no probability, so ``probabilities`` adds nothing."""
         least, span = self.options.minimum, self.options.maximum - self.options.minimum
         numbers = (output.double().clamp(0, 1) * span + least).tolist()
-        return [{self.options.column: number} for number, _ in zip(numbers, lengths, strict=True)]
+        return [{self.options.column: number} for number, _ in zip(numbers, words, strict=True)]
 
     def feedback(self, output: Tensor) -> Tensor:
         """Return the weights of two embeddings, one for each end of the range: 1 - s and s for share s.

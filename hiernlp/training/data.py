@@ -81,6 +81,10 @@ class EncodedSplit:
         found = self._subwords[list(indices)]
         return [Subwords(ids, lengths) for ids, lengths in zip(found["ids"], found["lengths"], strict=True)]
 
+    def words(self, indices: Sequence[int]) -> list[list[str]]:
+        """Return the words of some sentences."""
+        return self.dataset.select_columns(["words"])[list(indices)]["words"]
+
     def rows(self, indices: Sequence[int] | None = None, *, columns: Sequence[str] | None = None) -> Iterator[Row]:
         """Yield rows, all or some, with all or some of their columns."""
         chosen = self.dataset if columns is None else self.dataset.select_columns(_present(self.dataset, columns))

@@ -53,7 +53,13 @@ def evaluate(
         for at in range(0, len(mine), CHUNK):
             chunk = mine[at : at + CHUNK]
             annotations = predict(
-                model, split.subwords(chunk), encoder=encoder, encoding=encoding, tasks=wanted, budget=budget
+                model,
+                split.subwords(chunk),
+                split.words(chunk),
+                encoder=encoder,
+                encoding=encoding,
+                tasks=wanted,
+                budget=budget,
             )
             results += zip(chunk, annotations, strict=True)
         if processes > 1:
