@@ -21,6 +21,8 @@ ROWS: list[dict[str, Any]] = [
     {
         "words": ["The", "old", "man", "of", "Rome", "slept", "."],
         "tag": ["D", "A", "N", "P", "N", "V", "."],
+        "lemma": ["the", "old", "man", "of", "Rome", "sleep", "."],
+        "feats": ["PronType=Art", "Degree=Pos", "Number=Sing", "", "Number=Sing", "Mood=Ind|Number=Sing", ""],
         "bio": ["B-np", "I-np", "I-np", "O", "B-np", "B-vp", "O"],
         "flat": [
             {"start": 0, "end": 3, "label": "np"},
@@ -38,6 +40,8 @@ ROWS: list[dict[str, Any]] = [
     {
         "words": ["Why", "?"],
         "tag": ["D", "."],
+        "lemma": ["why", "?"],
+        "feats": ["PronType=Int", ""],
         "bio": ["O", "O"],
         "flat": [],
         "nested": [],
@@ -48,6 +52,8 @@ ROWS: list[dict[str, Any]] = [
     {
         "words": ["Rome"],
         "tag": ["N"],
+        "lemma": ["Rome"],
+        "feats": ["Number=Sing"],
         "bio": ["B-np"],
         "flat": [{"start": 0, "end": 1, "label": "np"}],
         "nested": [{"start": 0, "end": 1, "label": "place"}],
@@ -58,6 +64,8 @@ ROWS: list[dict[str, Any]] = [
     {
         "words": ["He", "saw", "the", "gate", "of", "the", "old", "town"],
         "tag": ["N", "V", "D", "N", "P", "D", "A", None],
+        "lemma": ["he", "see", "the", "gate", "of", None, "old", "town"],
+        "feats": ["Number=Sing", "Mood=Ind", "PronType=Art", "Number=Plur", "", None, "Degree=Pos", "Number=Sing"],
         "bio": ["B-np", "B-vp", None, None, "O", "B-np", "I-np", "I-np"],
         "flat": [{"start": 1, "end": 2, "label": "vp"}, {"start": 5, "end": 8, "label": "np"}],
         "nested": [
@@ -98,6 +106,10 @@ CASES = {
     "token_labels crf": Case("token_labels", "tag", {"crf": True}),
     "token_labels bio": Case("token_labels", "bio", {"bio": True}),
     "token_labels bio crf": Case("token_labels", "bio", {"bio": True, "crf": True}),
+    "lemmas": Case("lemmas", "lemma", {"min_count": 1}),
+    "lemmas hidden": Case("lemmas", "lemma", {"min_count": 1, "hidden": 8, "label_smoothing": 0.1}),
+    "features": Case("features", "feats", {}),
+    "features hidden": Case("features", "feats", {"hidden": 8, "label_smoothing": 0.1}),
     "flat_spans": Case("flat_spans", "flat", {}),
     "flat_spans weighted": Case(
         "flat_spans", "flat", {"hidden": 8, "label_smoothing": 0.1, "class_weights": {"vp": 3.0}}
