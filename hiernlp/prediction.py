@@ -23,6 +23,7 @@ JUDGED = 4096
 def predict(
     model: HierarchicalModel,
     sentences: Sequence[Subwords],
+    words: Sequence[Sequence[str]],
     *,
     encoder: SubwordEncoder,
     encoding: EncodingSettings,
@@ -38,6 +39,7 @@ def predict(
     Args:
         model: the model.
         sentences: the sentences' subwords; each has at least one word.
+        words: the sentences' words themselves, which some kinds read when they decode.
         encoder: the subword encoder that made them.
         encoding: how words are read and lengths padded.
         tasks: the tasks wanted.
@@ -58,7 +60,7 @@ def predict(
             outputs = model(batch.to(device, non_blocking=True), tasks=tasks)
             for task, output in outputs.items():
                 head: Kind = model.heads[task]  # pyright: ignore[reportAssignmentType]
-                decoded = head.decode(output, batch.lengths, probabilities=probabilities)
+                decoded = head.decode(output, [words[i] for i in chosen], probabilities=probabilities)
                 for i, annotation in zip(chosen, decoded, strict=True):
                     found[i][task] = annotation
     return found
@@ -67,6 +69,7 @@ def predict(
 def predict_pairs(
     model: HierarchicalModel,
     pairs: Sequence[Pair],
+    words: Sequence[Sequence[str]],
     *,
     encoder: SubwordEncoder,
     encoding: EncodingSettings,
@@ -81,6 +84,7 @@ def predict_pairs(
     Args:
         model: the model.
         pairs: the two sentences' subwords; each sentence has at least one word.
+        words: the words of both sentences of each pair.
         encoder: the subword encoder that made them.
         encoding: how words are read and lengths padded.
         tasks: the tasks wanted, all of which read pairs.
@@ -95,13 +99,12 @@ def predict_pairs(
     joined = [task for task in needed if task in model.joined]
     layout = {"mean": encoding.subword == "mean", "pad_to_multiple": encoding.pad_to_multiple}
     device = next(model.parameters()).device
-    lengths = [len(first.lengths) + len(second.lengths) for first, second in pairs]
 
     def decode(outputs: Mapping[str, Any], chosen: Sequence[int]) -> None:
         for task in tasks:
             if task in outputs:
                 head: Kind = model.heads[task]  # pyright: ignore[reportAssignmentType]
-                decoded = head.decode(outputs[task], [lengths[i] for i in chosen], probabilities=probabilities)
+                decoded = head.decode(outputs[task], [words[i] for i in chosen], probabilities=probabilities)
                 for i, annotation in zip(chosen, decoded, strict=True):
                     found[i][task] = annotation
 

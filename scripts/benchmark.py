@@ -79,7 +79,7 @@ def analysis(bundle: Bundle, corpus: str, budget: int, dtype: str) -> dict[str, 
         batch = batch_of(chosen)
         for task, output in model(batch, tasks=tasks).items():
             head: Kind = model.heads[task]
-            head.decode(output, batch.lengths)
+            head.decode(output, [words[i] for i in chosen])
 
     def run_lowest(chosen: list[int]) -> None:
         place = model.places[lowest]

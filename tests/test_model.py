@@ -392,6 +392,7 @@ def test_long_sentences_go_through_windows_in_every_task() -> None:
     found = predict(
         model,
         [long, Subwords([5], [1])],
+        [["w"] * 200, ["w"]],
         encoder=FakeTokenizer(12),  # type: ignore[arg-type]
         encoding=EncodingSettings(subword="mean"),
         tasks=model.tasks,
@@ -407,13 +408,14 @@ def test_long_sentences_go_through_windows_in_every_task() -> None:
 def test_prediction_restores_the_mode_and_answers_in_order(training: bool) -> None:
     model = build().train(training)
     sentences = [Subwords([5 + n] * n, [1] * n) for n in (3, 9, 1, 7, 4)]
+    words = [["w"] * len(s.lengths) for s in sentences]
     settings: dict[str, Any] = {"encoder": FakeTokenizer(), "encoding": EncodingSettings(), "tasks": ["upos", "type"]}
-    found = predict(model, sentences, budget=24, **settings)
+    found = predict(model, sentences, words, budget=24, **settings)
     assert model.training is training
     assert [len(annotation["upos"]["upos"]) for annotation in found] == [3, 9, 1, 7, 4]
-    assert predict(model, sentences, budget=1000, **settings) == found
-    assert [predict(model, [s], **settings)[0] for s in sentences] == found
-    assert predict(model, [], **settings) == []
+    assert predict(model, sentences, words, budget=1000, **settings) == found
+    assert [predict(model, [s], [w], **settings)[0] for s, w in zip(sentences, words, strict=True)] == found
+    assert predict(model, [], [], **settings) == []
 
 
 @pytest.mark.parametrize("task", ["type", "train", "forward", "keys", "items", "to", "half", "a-b", "self"])

@@ -133,6 +133,7 @@ class Analyzer:
         by_task = predict(
             self.model,
             subwords,
+            sentences,
             encoder=encoder,
             encoding=self.bundle.encoding,
             tasks=wanted,

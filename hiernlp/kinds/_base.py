@@ -132,8 +132,10 @@ class Kind(nn.Module, ABC, Generic[Options, Output]):
         """Return the sum (a scalar in float32) of the losses of all the batch's targets, without a host read-back."""
 
     @abstractmethod
-    def decode(self, output: Output, lengths: Sequence[int], *, probabilities: bool = False) -> list[Annotation]:
-        """Return one annotation a sentence; ``lengths`` are the sentences' numbers of words.
+    def decode(
+        self, output: Output, words: Sequence[Sequence[str]], *, probabilities: bool = False
+    ) -> list[Annotation]:
+        """Return one annotation a sentence; ``words`` are the words of each of the batch's sentences.
 
         With ``probabilities``, the annotation also has ``<column>_probability`` (one number a token, span or sentence;
         for sentence labels a mapping of every label to its probability).

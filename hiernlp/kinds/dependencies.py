@@ -160,8 +160,11 @@ class Dependencies(Kind[DependenciesOptions, ArcScores]):
             label_smoothing=self.options.label_smoothing,
         )
 
-    def decode(self, output: ArcScores, lengths: Sequence[int], *, probabilities: bool = False) -> list[Annotation]:
+    def decode(
+        self, output: ArcScores, words: Sequence[Sequence[str]], *, probabilities: bool = False
+    ) -> list[Annotation]:
         heads = output.arcs.argmax(-1).cpu().numpy()
+        lengths = [len(sentence) for sentence in words]
         sizes = np.asarray(lengths, dtype=np.int64)
         broken = np.flatnonzero(~are_trees(heads, sizes))
         for b in broken[sizes[broken] > 0]:

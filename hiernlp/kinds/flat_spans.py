@@ -125,7 +125,9 @@ class FlatSpans(Kind[FlatSpansOptions, TagScores]):
     def loss(self, output: TagScores, targets: Mapping[str, Tensor]) -> Tensor:
         return self.tagger.loss(output, targets["tags"])
 
-    def decode(self, output: TagScores, lengths: Sequence[int], *, probabilities: bool = False) -> list[Annotation]:
+    def decode(
+        self, output: TagScores, words: Sequence[Sequence[str]], *, probabilities: bool = False
+    ) -> list[Annotation]:
         """Return the spans of the best legal tags.
 
         A span's probability is the least of its words' tag probabilities: no joint probability can exceed it.
@@ -133,8 +135,8 @@ class FlatSpans(Kind[FlatSpansOptions, TagScores]):
         chosen = self.tagger.best(output)
         column = self.options.column
         found = [
-            from_tags([self.tags[i] for i in path[:length]])
-            for path, length in zip(chosen.tolist(), lengths, strict=True)
+            from_tags([self.tags[i] for i in path[: len(sentence)]])
+            for path, sentence in zip(chosen.tolist(), words, strict=True)
         ]
         annotations: list[Annotation] = [{column: as_annotation(spans)} for spans in found]
         if probabilities:

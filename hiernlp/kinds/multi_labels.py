@@ -86,11 +86,13 @@ class MultiLabels(Kind[MultiLabelsOptions, Tensor]):
         losses = F.binary_cross_entropy_with_logits(output, aim, pos_weight=self.weights, reduction="none")
         return losses.masked_fill(missing, 0.0).sum()
 
-    def decode(self, output: Tensor, lengths: Sequence[int], *, probabilities: bool = False) -> list[Annotation]:
+    def decode(
+        self, output: Tensor, words: Sequence[Sequence[str]], *, probabilities: bool = False
+    ) -> list[Annotation]:
         """Return the labels whose probability is above the threshold, in the order of the label space."""
         column = self.options.column
         found: list[Annotation] = []
-        for shares, _ in zip(output.sigmoid().tolist(), lengths, strict=True):
+        for shares, _ in zip(output.sigmoid().tolist(), words, strict=True):
             by_label = dict(zip(self.space, shares, strict=True))
             annotation: Annotation = {column: [label for label, p in by_label.items() if p > self.options.threshold]}
             if probabilities:

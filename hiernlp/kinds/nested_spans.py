@@ -158,26 +158,28 @@ class NestedSpans(Kind[NestedSpansOptions, SpanScores]):
         return losses + torch.where(found, weight * (as_none - gold) - as_none, 0.0).sum()
 
     @torch.no_grad()
-    def decode(self, output: SpanScores, lengths: Sequence[int], *, probabilities: bool = False) -> list[Annotation]:
+    def decode(
+        self, output: SpanScores, words: Sequence[Sequence[str]], *, probabilities: bool = False
+    ) -> list[Annotation]:
         """Keep spans whose best label beats none, by descending score; drop those that cross one that is kept."""
         best, label = output.scores.max(2)
         best = best.masked_fill(~output.valid, -torch.inf)
         shares = (best - output.log_total()).exp() if probabilities else None
         scores, labels = best.cpu().numpy(), label.cpu().numpy()
-        found: list[list[tuple[float, tuple[int, int, str]]]] = [[] for _ in lengths]
-        share_of: list[dict[tuple[int, int], float]] = [{} for _ in lengths]
+        found: list[list[tuple[float, tuple[int, int, str]]]] = [[] for _ in words]
+        share_of: list[dict[tuple[int, int], float]] = [{} for _ in words]
         share = None if shares is None else shares.cpu().numpy()
         for at in zip(*(places.tolist() for places in np.nonzero(scores > 0)), strict=True):
             sentence, block, start, end = at
             offset = block * output.layout.starts
-            words = (offset + start, offset + end + 1)
-            found[sentence].append((float(scores[at]), (*words, self.space[labels[at]])))
+            place = (offset + start, offset + end + 1)
+            found[sentence].append((float(scores[at]), (*place, self.space[labels[at]])))
             if share is not None:
-                share_of[sentence][words] = float(share[at])
+                share_of[sentence][place] = float(share[at])
         column = self.options.column
         annotations: list[Annotation] = []
-        for spans, length, known in zip(found, lengths, share_of, strict=True):
-            kept = select(spans, words=length, nested=True)
+        for spans, forms, known in zip(found, words, share_of, strict=True):
+            kept = select(spans, words=len(forms), nested=True)
             annotation: dict[str, Any] = {column: as_annotation(kept)}
             if probabilities:
                 annotation[f"{column}_probability"] = [known[start, end] for start, end, _ in kept]

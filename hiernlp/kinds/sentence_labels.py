@@ -88,10 +88,12 @@ class SentenceLabels(Kind[SentenceLabelsOptions, Tensor]):
             label_smoothing=self.options.label_smoothing,
         )
 
-    def decode(self, output: Tensor, lengths: Sequence[int], *, probabilities: bool = False) -> list[Annotation]:
+    def decode(
+        self, output: Tensor, words: Sequence[Sequence[str]], *, probabilities: bool = False
+    ) -> list[Annotation]:
         column = self.options.column
         chosen = output.argmax(-1).tolist()
-        found: list[Annotation] = [{column: self.space[i]} for i, _ in zip(chosen, lengths, strict=True)]
+        found: list[Annotation] = [{column: self.space[i]} for i, _ in zip(chosen, words, strict=True)]
         if probabilities:
             for annotation, shares in zip(found, output.softmax(-1).tolist(), strict=True):
                 annotation[f"{column}_probability"] = dict(zip(self.space, shares, strict=True))

@@ -123,14 +123,14 @@ class SentenceScores(Kind[SentenceScoresOptions, Tensor]):
     def decode(
         self,
         output: Tensor,
-        lengths: Sequence[int],
+        words: Sequence[Sequence[str]],
         *,
         probabilities: bool = False,  # noqa: ARG002 - a number has none
     ) -> list[Annotation]:
         """Return the numbers, clipped to the range; a number has no probability, so ``probabilities`` adds nothing."""
         least, span = self.options.minimum, self.options.maximum - self.options.minimum
         numbers = (self.share(output).double().clamp(0, 1) * span + least).tolist()
-        return [{self.options.column: number} for number, _ in zip(numbers, lengths, strict=True)]
+        return [{self.options.column: number} for number, _ in zip(numbers, words, strict=True)]
 
     def feedback(self, output: Tensor) -> Tensor:
         """Return the classes' probabilities, or 1 - s and s for share s: an embedding for each end of the range.

@@ -100,17 +100,19 @@ class TokenLabels(Kind[TokenLabelsOptions, TagScores]):
     def loss(self, output: TagScores, targets: Mapping[str, Tensor]) -> Tensor:
         return self.tagger.loss(output, targets["labels"])
 
-    def decode(self, output: TagScores, lengths: Sequence[int], *, probabilities: bool = False) -> list[Annotation]:
+    def decode(
+        self, output: TagScores, words: Sequence[Sequence[str]], *, probabilities: bool = False
+    ) -> list[Annotation]:
         chosen = self.tagger.best(output)
         column = self.options.column
         found: list[Annotation] = [
-            {column: [self.space[i] for i in path[:length]]}
-            for path, length in zip(chosen.tolist(), lengths, strict=True)
+            {column: [self.space[i] for i in path[: len(sentence)]]}
+            for path, sentence in zip(chosen.tolist(), words, strict=True)
         ]
         if probabilities:
             shares = self.tagger.chosen_probabilities(output, chosen).tolist()
-            for annotation, share, length in zip(found, shares, lengths, strict=True):
-                annotation[f"{column}_probability"] = share[:length]
+            for annotation, share, sentence in zip(found, shares, words, strict=True):
+                annotation[f"{column}_probability"] = share[: len(sentence)]
         return found
 
     def feedback(self, output: TagScores) -> Tensor:

@@ -96,6 +96,12 @@ class EncodedSplit:
         seconds = zip(found[f"{SECOND}_ids"], found[f"{SECOND}_lengths"], strict=True)
         return list(zip(self.subwords(indices), (Subwords(*second) for second in seconds), strict=True))
 
+    def words(self, indices: Sequence[int]) -> list[list[str]]:
+        """Return the words of some sentences (of pairs, those of both)."""
+        columns = ["words", SECOND] if self.has_pairs else ["words"]
+        found = self.dataset.select_columns(columns)[list(indices)]
+        return [[word for sentence in row for word in sentence] for row in zip(*found.values(), strict=True)]
+
     def rows(self, indices: Sequence[int] | None = None, *, columns: Sequence[str] | None = None) -> Iterator[Row]:
         """Yield rows, all or some, with all or some of their columns."""
         chosen = self.dataset if columns is None else self.dataset.select_columns(_present(self.dataset, columns))

@@ -52,14 +52,12 @@ def evaluate(
         results: list[tuple[int, dict[str, Annotation]]] = []
         for at in range(0, len(mine), CHUNK):
             chunk = mine[at : at + CHUNK]
+            how = {"encoder": encoder, "encoding": encoding, "tasks": wanted, "budget": budget}
+            words = split.words(chunk)
             annotations = (
-                predict_pairs(
-                    model, split.pairs(chunk), encoder=encoder, encoding=encoding, tasks=wanted, budget=budget
-                )
+                predict_pairs(model, split.pairs(chunk), words, **how)
                 if split.has_pairs
-                else predict(
-                    model, split.subwords(chunk), encoder=encoder, encoding=encoding, tasks=wanted, budget=budget
-                )
+                else predict(model, split.subwords(chunk), words, **how)
             )
             results += zip(chunk, annotations, strict=True)
         if processes > 1:

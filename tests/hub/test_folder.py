@@ -47,6 +47,7 @@ def answers(bundle: Bundle) -> list[dict[str, Any]]:
     return predict(
         bundle.model,
         subwords,
+        SENTENCES,
         encoder=bundle.encoder,
         encoding=bundle.encoding,
         tasks=bundle.model.tasks,

@@ -121,7 +121,9 @@ def test_one_root_always_and_it_alone_is_called_so(words: int, seed: int, scale:
     lengths = [words, 1, max(1, words - 1)]
     for b, length in enumerate(lengths):
         output.arcs[b, :, length + 1 :] = -torch.inf
-    for annotation, length in zip(kind.decode(output, lengths, probabilities=True), lengths, strict=True):
+    for annotation, length in zip(
+        kind.decode(output, [["w"] * n for n in lengths], probabilities=True), lengths, strict=True
+    ):
         heads = annotation["head"]
         assert len(heads) == len(annotation["deprel"]) == length
         assert are_trees(np.array([heads]), np.array([length])).all()
@@ -134,19 +136,19 @@ def test_greedy_heads_that_are_a_tree_are_kept() -> None:
     arcs = torch.full((1, 3, 4), -5.0)
     for word, head in enumerate([2, 0, 2]):
         arcs[0, word, head] = 5.0
-    [annotation] = kind.decode(outputs(arcs, kind), [3])
+    [annotation] = kind.decode(outputs(arcs, kind), [["w"] * 3])
     assert annotation["head"] == [2, 0, 2]
 
 
 def test_a_sentence_of_three_hundred_words() -> None:
     kind = make()
-    [annotation] = kind.decode(outputs(torch.randn(1, 300, 301), kind), [300])
+    [annotation] = kind.decode(outputs(torch.randn(1, 300, 301), kind), [["w"] * 300])
     assert are_trees(np.array([annotation["head"]]), np.array([300])).all()
 
 
 def test_without_a_relation_root_any_may_stand_there() -> None:
     kind = make(["det", "punct"])
-    [annotation] = kind.decode(kind(torch.randn(1, 4, HIDDEN), masks(4)), [4])
+    [annotation] = kind.decode(kind(torch.randn(1, 4, HIDDEN), masks(4)), [["w"] * 4])
     assert annotation["head"].count(0) == 1
     assert set(annotation["deprel"]) <= {"det", "punct"}
 

@@ -128,7 +128,7 @@ def test_span_probability_is_the_least_of_its_words() -> None:
     kind = make()
     states = torch.randn(1, 9, HIDDEN)
     output = kind(states, torch.ones(1, 9, dtype=torch.bool))
-    [annotation] = kind.decode(output, [9], probabilities=True)
+    [annotation] = kind.decode(output, [["w"] * 9], probabilities=True)
     shares = output.scores[0].softmax(-1).detach()
     assert len(annotation["e"]) == len(annotation["e_probability"]) > 0
     for span, share in zip(annotation["e"], annotation["e_probability"], strict=True):

@@ -54,7 +54,7 @@ def test_empty_says_none_and_missing_says_nothing() -> None:
 @pytest.mark.parametrize(("threshold", "expected"), [(0.5, ["b"]), (0.3, ["a", "b"]), (0.9, [])])
 def test_labels_above_the_threshold_hold(threshold: float, expected: list[str]) -> None:
     kind = make(["a", "b"], threshold=threshold)
-    [annotation] = kind.decode(torch.tensor([[0.4, 0.8]]).logit(), [3], probabilities=True)
+    [annotation] = kind.decode(torch.tensor([[0.4, 0.8]]).logit(), [["w"] * 3], probabilities=True)
     assert annotation["m"] == expected
     assert annotation["m_probability"] == pytest.approx({"a": 0.4, "b": 0.8})
 

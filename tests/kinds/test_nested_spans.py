@@ -162,7 +162,7 @@ def test_decoded_spans_never_cross_and_are_the_best(seed: int, words: int, max_w
     torch.manual_seed(seed)
     output = kind(torch.randn(1, words, HIDDEN), torch.ones(1, words, dtype=torch.bool))
     output = SpanScores(output.scores + many, output.valid, output.layout)
-    [annotation] = kind.decode(output, [words], probabilities=True)
+    [annotation] = kind.decode(output, [["w"] * words], probabilities=True)
     found = [(s["start"], s["end"]) for s in annotation["e"]]
     assert found == sorted(set(found), key=lambda span: (span[0], -span[1]))
     for (_, b), (c, d) in itertools.combinations(found, 2):
@@ -264,7 +264,7 @@ def test_three_thousand_words_train_and_decode_in_little_memory() -> None:
     # All pairs of words would be 360 MB for each tensor of scores.
     assert max(saved) < 30e6
     assert sum(saved) < 300e6
-    [annotation] = kind.decode(output, [words])
+    [annotation] = kind.decode(output, [["w"] * words])
     assert all(s["end"] - s["start"] <= max_width for s in annotation["e"])
     assert kind.feedback(output).isfinite().all()
 

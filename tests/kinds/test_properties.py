@@ -21,6 +21,8 @@ ROWS: list[dict[str, Any]] = [
     {
         "words": ["The", "old", "man", "of", "Rome", "slept", "."],
         "tag": ["D", "A", "N", "P", "N", "V", "."],
+        "lemma": ["the", "old", "man", "of", "Rome", "sleep", "."],
+        "feats": ["PronType=Art", "Degree=Pos", "Number=Sing", "", "Number=Sing", "Mood=Ind|Number=Sing", ""],
         "bio": ["B-np", "I-np", "I-np", "O", "B-np", "B-vp", "O"],
         "flat": [
             {"start": 0, "end": 3, "label": "np"},
@@ -38,6 +40,8 @@ ROWS: list[dict[str, Any]] = [
     {
         "words": ["Why", "?"],
         "tag": ["D", "."],
+        "lemma": ["why", "?"],
+        "feats": ["PronType=Int", ""],
         "bio": ["O", "O"],
         "flat": [],
         "nested": [],
@@ -48,6 +52,8 @@ ROWS: list[dict[str, Any]] = [
     {
         "words": ["Rome"],
         "tag": ["N"],
+        "lemma": ["Rome"],
+        "feats": ["Number=Sing"],
         "bio": ["B-np"],
         "flat": [{"start": 0, "end": 1, "label": "np"}],
         "nested": [{"start": 0, "end": 1, "label": "place"}],
@@ -58,6 +64,8 @@ ROWS: list[dict[str, Any]] = [
     {
         "words": ["He", "saw", "the", "gate", "of", "the", "old", "town"],
         "tag": ["N", "V", "D", "N", "P", "D", "A", None],
+        "lemma": ["he", "see", "the", "gate", "of", None, "old", "town"],
+        "feats": ["Number=Sing", "Mood=Ind", "PronType=Art", "Number=Plur", "", None, "Degree=Pos", "Number=Sing"],
         "bio": ["B-np", "B-vp", None, None, "O", "B-np", "I-np", "I-np"],
         "flat": [{"start": 1, "end": 2, "label": "vp"}, {"start": 5, "end": 8, "label": "np"}],
         "nested": [
@@ -98,6 +106,10 @@ CASES = {
     "token_labels crf": Case("token_labels", "tag", {"crf": True}),
     "token_labels bio": Case("token_labels", "bio", {"bio": True}),
     "token_labels bio crf": Case("token_labels", "bio", {"bio": True, "crf": True}),
+    "lemmas": Case("lemmas", "lemma", {"min_count": 1}),
+    "lemmas hidden": Case("lemmas", "lemma", {"min_count": 1, "hidden": 8, "label_smoothing": 0.1}),
+    "features": Case("features", "feats", {}),
+    "features hidden": Case("features", "feats", {"hidden": 8, "label_smoothing": 0.1}),
     "flat_spans": Case("flat_spans", "flat", {}),
     "flat_spans weighted": Case(
         "flat_spans", "flat", {"hidden": 8, "label_smoothing": 0.1, "class_weights": {"vp": 3.0}}
@@ -124,8 +136,10 @@ CASES = {
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
 
 
-def states(rows: list[dict[str, Any]], *, words: int | None = None, seed: int = 1) -> tuple[Tensor, Tensor, list[int]]:
-    """Return states of words that depend on the sentence alone, a mask and lengths; the padding is full of noise."""
+def states(
+    rows: list[dict[str, Any]], *, words: int | None = None, seed: int = 1
+) -> tuple[Tensor, Tensor, list[list[str]]]:
+    """Return states of words that depend on the sentence alone, a mask and the words; the padding is full of noise."""
     lengths = [len(row["words"]) for row in rows]
     words = words or max(lengths)
     generator = torch.Generator().manual_seed(seed)
@@ -133,7 +147,7 @@ def states(rows: list[dict[str, Any]], *, words: int | None = None, seed: int = 
     for b, (row, length) in enumerate(zip(rows, lengths, strict=True)):
         own = torch.Generator().manual_seed(sum(map(ord, "".join(row["words"]))))
         found[b, :length] = torch.randn(length, HIDDEN, generator=own)
-    return found, torch.arange(words) < torch.tensor(lengths).unsqueeze(-1), lengths
+    return found, torch.arange(words) < torch.tensor(lengths).unsqueeze(-1), [row["words"] for row in rows]
 
 
 def run(kind: Kind[Any, Any], rows: list[dict[str, Any]], *, words: int | None = None) -> tuple[Tensor, float]:
@@ -160,11 +174,11 @@ def test_decoding_does_not_depend_on_batch_or_padding(case: Case, *, probabiliti
     kind = case.make()
     order = [2, 0, 3, 1]
     shuffled = [ROWS[i] for i in order]
-    inputs, mask, lengths = states(shuffled, words=11)
-    together = kind.decode(kind(inputs, mask), lengths, probabilities=probabilities)
+    inputs, mask, words = states(shuffled, words=11)
+    together = kind.decode(kind(inputs, mask), words, probabilities=probabilities)
     for row, annotation in zip(shuffled, together, strict=True):
-        inputs, mask, lengths = states([row])
-        [alone] = kind.decode(kind(inputs, mask), lengths, probabilities=probabilities)
+        inputs, mask, words = states([row])
+        [alone] = kind.decode(kind(inputs, mask), words, probabilities=probabilities)
         assert alone.keys() == annotation.keys()
         if isinstance(alone[case.column], float):
             assert alone[case.column] == pytest.approx(annotation[case.column])
@@ -179,15 +193,17 @@ def test_decoding_does_not_depend_on_batch_or_padding(case: Case, *, probabiliti
 @every_case
 def test_feedback_does_not_depend_on_padding_and_is_finite(case: Case) -> None:
     kind = case.make()
-    inputs, mask, lengths = states(ROWS, words=11)
+    inputs, mask, _ = states(ROWS, words=11)
     weights = kind.feedback(kind(inputs, mask))
     assert weights.dtype == torch.float32
     assert weights.shape in [(len(ROWS), size, kind.feedback_size) for size in (1, 11)]
     assert weights.isfinite().all()
     assert ((weights >= 0) & (weights <= 1 + 1e-6)).all()
-    for b, (row, length) in enumerate(zip(ROWS, lengths, strict=True)):
-        inputs, mask, _ = states([row])
-        torch.testing.assert_close(kind.feedback(kind(inputs, mask))[0], weights[b, :length], rtol=1e-4, atol=1e-5)
+    for b, row in enumerate(ROWS):
+        inputs, mask, sentence = states([row])
+        torch.testing.assert_close(
+            kind.feedback(kind(inputs, mask))[0], weights[b, : len(sentence[0])], rtol=1e-4, atol=1e-5
+        )
 
 
 @every_case
@@ -268,10 +284,10 @@ def test_low_precision_keeps_the_loss_in_float32(case: Case) -> None:
     expected, _ = run(kind, ROWS)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         loss, _ = run(kind, ROWS)
-        inputs, mask, lengths = states(ROWS)
+        inputs, mask, words = states(ROWS)
         output = kind(inputs.bfloat16(), mask)
         assert kind.feedback(output).dtype == torch.float32
-        assert len(kind.decode(output, lengths, probabilities=True)) == len(ROWS)
+        assert len(kind.decode(output, words, probabilities=True)) == len(ROWS)
     assert loss.dtype == torch.float32
     torch.testing.assert_close(loss, expected, rtol=0.1, atol=1.0)
 
@@ -282,7 +298,7 @@ def test_training_fits_the_toy_rows(case: Case) -> None:
     cls = kinds.load(case.kind)
     options = cls.Options(column=case.column, **case.options)
     kind = cls(options=options, labels=cls.fit(options, ROWS), hidden_size=HIDDEN)
-    inputs, mask, lengths = states(ROWS)
+    inputs, mask, words = states(ROWS)
     targets = kind.collate([kind.targets(row) for row in ROWS], inputs.shape[1])
     optimizer = torch.optim.Adam(kind.parameters(), lr=0.02)
     for _ in range(150):
@@ -290,7 +306,7 @@ def test_training_fits_the_toy_rows(case: Case) -> None:
         (kind.loss(kind(inputs, mask), targets.tensors) / targets.count).backward()
         optimizer.step()
     kind.eval()
-    scores = cls.score(options, ROWS, kind.decode(kind(inputs, mask), lengths))
+    scores = cls.score(options, ROWS, kind.decode(kind(inputs, mask), words))
     assert scores.main_value > (0.5 if "max_width" in case.options else 0.99)
 
 
@@ -339,5 +355,5 @@ def test_the_baseline_answers_every_row(case: Case) -> None:
 def test_columns_are_those_read_and_written(case: Case) -> None:
     kind = case.make()
     assert kind.columns(kind.options) == (case.column,)
-    inputs, mask, lengths = states(ROWS)
-    assert all(a.keys() == {case.column} for a in kind.decode(kind(inputs, mask), lengths))
+    inputs, mask, words = states(ROWS)
+    assert all(a.keys() == {case.column} for a in kind.decode(kind(inputs, mask), words))

@@ -52,7 +52,7 @@ def test_numbers_are_labels_as_they_are_written() -> None:
 def test_probabilities_cover_every_label() -> None:
     kind = make(["a", "b", "c"])
     scores = kind(torch.randn(5, 2, 4), torch.ones(5, 2, dtype=torch.bool))
-    for annotation in kind.decode(scores, [2] * 5, probabilities=True):
+    for annotation in kind.decode(scores, [["w"] * 2] * 5, probabilities=True):
         shares = annotation["s_probability"]
         assert list(shares) == ["a", "b", "c"]
         assert sum(shares.values()) == pytest.approx(1, abs=1e-6)

@@ -52,11 +52,11 @@ def test_training_begins_in_the_middle_of_the_range() -> None:
     for parameter in kind.scorer.parameters():
         torch.nn.init.zeros_(parameter)
     output = kind(torch.randn(2, 3, 4), torch.ones(2, 3, dtype=torch.bool))
-    assert kind.decode(output, [3, 3]) == [{"s": 3.0}, {"s": 3.0}]
+    assert kind.decode(output, [["w"] * 3] * 2) == [{"s": 3.0}, {"s": 3.0}]
 
 
 def test_predictions_are_clipped_to_the_range() -> None:
-    assert make().decode(torch.tensor([-3.0, 0.5, 7.0]), [1, 1, 1]) == [{"s": 1.0}, {"s": 3.0}, {"s": 5.0}]
+    assert make().decode(torch.tensor([-3.0, 0.5, 7.0]), [["w"]] * 3) == [{"s": 1.0}, {"s": 3.0}, {"s": 5.0}]
 
 
 @pytest.mark.parametrize("value", [0.99, 5.01, math.nan, math.inf, "3", True, [3]])

@@ -67,7 +67,7 @@ def test_bio_labels_are_decoded_legally(scores: list[list[float]], crf: bool) ->
     labels = ["I-x", "O", "B-x", "I-y"]  # I-y has no B-y and may never be said
     kind = make(labels, bio=True, crf=crf)
     output = TagScores(torch.tensor(scores).unsqueeze(0), torch.ones(1, len(scores), dtype=torch.bool))
-    [annotation] = kind.decode(output, [len(scores)])
+    [annotation] = kind.decode(output, [["w"] * len(scores)])
     tags = ["O", *annotation["t"]]
     assert all(not b.startswith("I-") or a[2:] == b[2:] for a, b in itertools.pairwise(tags))
 
@@ -80,7 +80,7 @@ def test_bio_needs_a_label_to_begin_with() -> None:
 def test_without_bio_every_word_has_its_best_label() -> None:
     kind = make(["I-x", "O"])
     output = kind(torch.randn(1, 6, HIDDEN), torch.ones(1, 6, dtype=torch.bool))
-    [annotation] = kind.decode(output, [6], probabilities=True)
+    [annotation] = kind.decode(output, [["w"] * 6], probabilities=True)
     assert annotation["t"] == [kind.space[i] for i in output.scores[0].argmax(-1).tolist()]
     assert annotation["t_probability"] == pytest.approx(output.scores[0].detach().softmax(-1).amax(-1).tolist())
 
@@ -105,7 +105,7 @@ def test_a_crf_learns_what_no_single_word_shows() -> None:
         optimizer.zero_grad()
         kind.loss(kind(states, mask), targets.tensors).backward()
         optimizer.step()
-    assert [a["t"] for a in kind.decode(kind(states, mask), [6, 6])] == [row["t"] for row in rows]
+    assert [a["t"] for a in kind.decode(kind(states, mask), [["w"] * 6] * 2)] == [row["t"] for row in rows]
 
 
 def test_the_baseline_goes_by_form_and_else_by_frequency() -> None:

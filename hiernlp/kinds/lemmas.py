@@ -1,0 +1,184 @@
+"""Lemmas: for every word the edit script that makes its lemma of it.
+
+Source: after Straka 2018, "UDPipe 2.0 Prototype at CoNLL 2018 UD Shared Task", a softmax over the scripts
+found in training data; :mod:`hiernlp.kinds._edit_scripts` has the scripts and how they depart from the source.
+
+Letters: B batch, N words, H hidden size, C scripts.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional as F
+
+from hiernlp.errors import DataError
+from hiernlp.kinds._base import IGNORE, Annotation, Arrays, Kind, Labels, Row, Scores, Targets, label_space, pad
+from hiernlp.kinds._edit_scripts import NO_LEMMA, EditScript, script_of
+from hiernlp.kinds._scorer import scorer
+from hiernlp.kinds._scoring import confusions
+from hiernlp.settings import Settings
+
+
+class LemmasOptions(Settings):
+    """Settings of a lemmatizer."""
+
+    column: str = "lemma"
+    """Annotation column with the lemma (or null) of each word."""
+    min_count: int = Field(default=2, ge=1)
+    """Scripts that fewer training words have are not learnt; what is rare is oftener a slip than a rule."""
+    hidden: int = Field(default=0, ge=0)
+    """Width of a hidden layer (GELU) before the scripts' scores; 0 for none."""
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+    """Dropout on the words' states."""
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the target spread evenly over all scripts."""
+
+
+class Lemmas(Kind[LemmasOptions, Tensor]):
+    """Softmax over edit scripts; a word's lemma is made by the best script that applies to it."""
+
+    Options = LemmasOptions
+    level = "token"
+
+    def __init__(self, *, options: LemmasOptions, labels: Labels, hidden_size: int) -> None:
+        super().__init__(options=options, labels=labels, hidden_size=hidden_size)
+        self.space = labels["scripts"]
+        self.scripts = [EditScript.parse(script) for script in self.space]
+        self.feedback_size = len(self.space)
+        self.scorer = scorer(hidden_size, len(self.space), hidden=options.hidden, dropout=options.dropout)
+        self._index = {script: i for i, script in enumerate(self.space)}
+        # A pair of word and lemma comes back in every epoch, and finding its script takes long.
+        self._known: dict[tuple[str, str], int] = {}
+
+    @classmethod
+    def columns(cls, options: LemmasOptions) -> tuple[str, ...]:
+        return (options.column,)
+
+    @classmethod
+    def fit(cls, options: LemmasOptions, rows: Iterable[Row]) -> Labels:
+        pairs: Counter[tuple[str, str]] = Counter()
+        for row in rows:
+            lemmas = row.get(options.column)
+            if lemmas is not None:
+                pairs.update((w, lemma) for w, lemma in zip(row["words"], lemmas, strict=True) if lemma)
+        counts: Counter[str] = Counter()
+        for (word, lemma), number in pairs.items():
+            counts[script_of(word, lemma)] += number
+        space = label_space(counts, column=options.column, what="lemma")
+        learnt = [script for script in space if counts[script] >= options.min_count]
+        if not learnt:
+            raise DataError(
+                f"no edit script of {options.column!r} is seen {options.min_count} times in training, at most "
+                f"{max(counts.values())} times; give the option min_count a lower value, or more training data"
+            )
+        return {"scripts": learnt}
+
+    def forward(self, words: Tensor, mask: Tensor) -> Tensor:  # noqa: ARG002 - each word is judged by itself
+        """Return the scripts' scores of each word, in float32, shape (B, N, C)."""
+        return self.scorer(words).float()
+
+    def targets(self, row: Row) -> Arrays | None:
+        lemmas = row.get(self.options.column)
+        if lemmas is None:
+            return None
+        pairs = zip(row["words"], lemmas, strict=True)
+        found = [self._script(word, lemma) if lemma else IGNORE for word, lemma in pairs]
+        return {"scripts": np.array(found, dtype=np.int64)}
+
+    def _script(self, word: str, lemma: str) -> int:
+        pair = (word, lemma)
+        known = self._known.get(pair)
+        if known is None:
+            known = self._known[pair] = self._index.get(script_of(word, lemma), IGNORE)
+        return known
+
+    def collate(self, targets: Sequence[Arrays | None], words: int) -> Targets:
+        scripts = pad([None if t is None else t["scripts"] for t in targets], words)
+        return Targets({"scripts": scripts}, float((scripts != IGNORE).sum()))
+
+    def loss(self, output: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
+        return F.cross_entropy(
+            output.flatten(0, 1),
+            targets["scripts"].flatten(),
+            ignore_index=IGNORE,
+            reduction="sum",
+            label_smoothing=self.options.label_smoothing,
+        )
+
+    def decode(
+        self, output: Tensor, words: Sequence[Sequence[str]], *, probabilities: bool = False
+    ) -> list[Annotation]:
+        """Return the lemmas that the best applicable scripts make; a word to which none applies is its own lemma.
+
+        A lemma's probability is that of its script, or 0 if none applies.
+        """
+        column = self.options.column
+        best = output.argmax(-1).cpu().numpy()
+        found: list[list[str]] = []
+        failed: list[tuple[int, int]] = []
+        for b, sentence in enumerate(words):
+            lemmas = [self.scripts[i](word) for i, word in zip(best[b].tolist(), sentence, strict=False)]
+            failed += [(b, n) for n, lemma in enumerate(lemmas) if lemma is None]
+            found.append([lemma or word or NO_LEMMA for lemma, word in zip(lemmas, sentence, strict=True)])
+        if failed:
+            rows, places = (torch.tensor(index, device=output.device) for index in zip(*failed, strict=True))
+            order = output[rows, places].argsort(-1, descending=True).cpu().numpy()
+            for (b, n), scripts in zip(failed, order, strict=True):
+                word = words[b][n]
+                # The first is the one that failed. Scores of minus one stand for 'no script'.
+                best[b, n] = next((i for i in scripts[1:] if self.scripts[i](word)), -1)
+                if best[b, n] >= 0:
+                    found[b][n] = self.scripts[best[b, n]](word) or word
+        annotations: list[Annotation] = [{column: lemmas} for lemmas in found]
+        if probabilities:
+            chosen = torch.as_tensor(best, device=output.device)
+            shares = output.softmax(-1).gather(-1, chosen.clamp(min=0).unsqueeze(-1)).squeeze(-1)
+            shares = shares.masked_fill(chosen < 0, 0.0).tolist()
+            for annotation, share, sentence in zip(annotations, shares, words, strict=True):
+                annotation[f"{column}_probability"] = share[: len(sentence)]
+        return annotations
+
+    def feedback(self, output: Tensor) -> Tensor:
+        return output.softmax(-1)
+
+    @classmethod
+    def score(cls, options: LemmasOptions, gold: Sequence[Row], predicted: Sequence[Annotation]) -> Scores:
+        pairs = [
+            (g, p)
+            for row, annotation in zip(gold, predicted, strict=True)
+            for g, p in zip(row.get(options.column) or (), annotation[options.column], strict=False)
+        ]
+        known = [(g, p) for g, p in pairs if g is not None]
+        # The official scorer takes a gold `_` for 'no lemma', whatever was predicted for the right one.
+        wrong = [(g, p) for g, p in known if g not in (p, NO_LEMMA)]
+        return Scores(
+            main="accuracy",
+            values={
+                "accuracy": 1 - len(wrong) / len(known) if known else 0.0,
+                "official": 1 - len(wrong) / len(pairs) if known else 0.0,
+                "words": float(len(known)),
+            },
+            confusions=confusions(wrong),
+            notes=(
+                "lemmas are compared as they are written, upper and lower case told apart",
+                "official counts as the official CoNLL 2018 scorer does, where a word without gold lemma is right; "
+                "accuracy leaves such words out",
+            ),
+        )
+
+    @classmethod
+    def baseline(cls, options: LemmasOptions, rows: Iterable[Row]) -> Callable[[Row], Annotation]:
+        """The most frequent lemma of the word's form, or else the form itself."""
+        by_form: dict[str, Counter[str]] = defaultdict(Counter)
+        for row in rows:
+            for word, lemma in zip(row["words"], row.get(options.column) or (), strict=False):
+                if lemma is not None:
+                    by_form[word][lemma] += 1
+        best = {form: counts.most_common(1)[0][0] for form, counts in by_form.items()}
+        return lambda row: {options.column: [best.get(word, word) for word in row["words"]]}
