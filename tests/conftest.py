@@ -94,6 +94,20 @@ def _talk(sentences: int, *, seed: int) -> str:
     return "".join(json.dumps(line) + "\n" for line in lines)
 
 
+def _pairs(pairs: int, *, seed: int) -> str:
+    """Return pairs of sentences as a table: how much they share, and whether the first has all words of the second."""
+    draw = random.Random(seed)
+    lines = ["first\tsecond\tshared\tholds"]
+    for number in range(pairs):
+        first = [word for word, _ in _noun_phrase(draw)]
+        second = [word for word, _ in _noun_phrase(draw)] if draw.random() < 0.6 else first[-2:]
+        shared = len(set(first) & set(second)) / len(set(first) | set(second))
+        holds = "yes" if set(second) <= set(first) else "no"
+        score = "" if number % 7 == 6 else f"{1 + 4 * shared:.2f}"
+        lines.append("\t".join([" ".join(first), " ".join(second), score, "" if number % 5 == 4 else holds]))
+    return "".join(f"{line}\n" for line in lines)
+
+
 @pytest.fixture(scope="session")
 def corpora(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder of small corpora."""
@@ -102,6 +116,8 @@ def corpora(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "dev.conllu").write_text(_conllu(15, seed=2), encoding="utf-8")
     (folder / "train.jsonl").write_text(_talk(40, seed=3), encoding="utf-8")
     (folder / "dev.jsonl").write_text(_talk(12, seed=4), encoding="utf-8")
+    (folder / "train.tsv").write_text(_pairs(40, seed=5), encoding="utf-8")
+    (folder / "dev.tsv").write_text(_pairs(12, seed=6), encoding="utf-8")
     return folder
 
 
@@ -157,8 +173,21 @@ TASKS: dict[str, dict[str, Any]] = {
     "mood": {"kind": "sentence_labels", "options": {"column": "mood", "pool": "attention"}, "place": 4},
     "length": {"kind": "sentence_scores", "options": {"column": "length", "minimum": 1, "maximum": 9}, "place": 4},
     "topics": {"kind": "multi_labels", "options": {"column": "topics"}, "place": "top"},
+    "shared": {
+        "kind": "sentence_scores",
+        "options": {"column": "shared", "minimum": 1, "maximum": 5, "classes": 5},
+        "pair": {"encode": "apart", "pool": "max"},
+        "place": 2,
+        "shortcut": True,
+    },
+    "holds": {
+        "kind": "sentence_labels",
+        "options": {"column": "holds"},
+        "pair": {"encode": "together"},
+        "place": "top",
+    },
 }
-"""One task or more of every kind, on all layers."""
+"""One task or more of every kind and every way of reading, on all layers."""
 
 FEEDS: list[dict[str, Any]] = [
     {"from": "upos"},
@@ -167,6 +196,8 @@ FEEDS: list[dict[str, Any]] = [
     {"from": "entities", "to": "mood"},
     {"from": "chunks"},
     {"from": "length", "to": "topics"},
+    {"from": "upos", "to": "shared"},
+    {"from": "shared", "to": "holds"},
 ]
 
 
@@ -177,6 +208,7 @@ def recipe_data(corpora: Path, tiny_encoder: Path) -> Callable[..., dict[str, An
     def make(tasks: list[str] | None = None, *, feeds: list[dict[str, Any]] | None = None, **training: Any) -> dict:
         names = list(TASKS) if tasks is None else tasks
         of_talk = {"chunks", "mood", "length", "topics"} & set(names)
+        of_pairs = {"shared", "holds"} & set(names)
         data: dict[str, Any] = {
             "encoder": {"name": str(tiny_encoder)},
             "corpora": {},
@@ -192,7 +224,7 @@ def recipe_data(corpora: Path, tiny_encoder: Path) -> Callable[..., dict[str, An
                 **training,
             },
         }
-        if set(names) - of_talk:
+        if set(names) - of_talk - of_pairs:
             data["corpora"]["ud"] = {
                 "reader": "conllu",
                 "train": str(corpora / "train.conllu"),
@@ -205,6 +237,18 @@ def recipe_data(corpora: Path, tiny_encoder: Path) -> Callable[..., dict[str, An
                 "options": {"words": "words", "columns": {c: c for c in types}, "types": types},
                 "train": str(corpora / "train.jsonl"),
                 "dev": str(corpora / "dev.jsonl"),
+            }
+        if of_pairs:
+            data["corpora"]["pairs"] = {
+                "reader": "tables",
+                "options": {
+                    "words": "first",
+                    "second": "second",
+                    "columns": {"shared": "shared", "holds": "holds"},
+                    "types": {"shared": "number"},
+                },
+                "train": str(corpora / "train.tsv"),
+                "dev": str(corpora / "dev.tsv"),
             }
         return data
 

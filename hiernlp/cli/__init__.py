@@ -80,7 +80,11 @@ def analyze(
     tasks: Annotated[str | None, typer.Option(help="Tasks wanted, separated by commas; by default all.")] = None,
     output_format: Annotated[str, typer.Option("--format", "-f", help="table, json or conllu.")] = "table",
     input_format: Annotated[
-        str, typer.Option("--input", help="text, conllu, or auto: CoNLL-U if the file's name ends so.")
+        str,
+        typer.Option(
+            "--input",
+            help="text, conllu, pairs (two sentences a line, a tab between), or auto: CoNLL-U if the name ends so.",
+        ),
     ] = "auto",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="A file to write; by default standard output.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from hiernlp.cli._quiet import quiet
@@ -19,7 +20,7 @@ from hiernlp.inference.analyzer import Analyzer  # noqa: E402
 from hiernlp.inference.document import Document  # noqa: E402
 from hiernlp.inference.writers import writer  # noqa: E402
 
-INPUTS = ("auto", "text", "conllu")
+INPUTS = ("auto", "text", "conllu", "pairs")
 STANDARD_INPUT = "-"
 
 # Of the input's own annotation nothing is read: it may be missing or wrong, and it stays where nothing is predicted.
@@ -73,10 +74,24 @@ def analyze_command(
 def _analyze(
     analyzer: Analyzer, file: str, text: str, input_format: str, *, tasks: list[str] | None, probabilities: bool
 ) -> Document:
+    if input_format == "pairs":
+        return analyzer.pairs(_pairs(text, _name(file)), tasks=tasks, probabilities=probabilities)
     as_conllu = input_format == "conllu" or (input_format == "auto" and file.lower().endswith(".conllu"))
     if not as_conllu:
         return analyzer(text, tasks=tasks, probabilities=probabilities)
     return analyzer.rows(READER.parse(text, file=_name(file)), tasks=tasks, probabilities=probabilities)
+
+
+def _pairs(text: str, file: str) -> Iterator[tuple[str, str]]:
+    """Yield the two sentences of every line, which a tab separates."""
+    for number, line in enumerate(text.split("\n"), start=1):
+        sentences = line.removesuffix("\r").split("\t")
+        if not line.strip():
+            continue
+        if len(sentences) != 2 or not all(s.strip() for s in sentences):  # noqa: PLR2004 - a pair
+            filled = sum(bool(s.strip()) for s in sentences)
+            raise DataError(f"expected two sentences with a tab between them, found {filled}", file=file, line=number)
+        yield sentences[0], sentences[1]
 
 
 def _name(file: str) -> str:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
+import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from hiernlp.corpora import SECOND
 from hiernlp.encoding.subwords import Subwords
 from hiernlp.errors import DataError, HierNLPError
 from hiernlp.hub.folder import Bundle, load_bundle
 from hiernlp.inference.document import Document, Level, Sentence
 from hiernlp.kinds._base import Kind
-from hiernlp.prediction import predict
+from hiernlp.prediction import predict, predict_pairs
 from hiernlp.segmentation import segment
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -58,7 +60,7 @@ class Analyzer:
 
     def depth(self, tasks: Sequence[str] | None = None) -> int:
         """Return how many layers a request for these tasks computes, by default for all."""
-        return self.model.depth_of(self.model.needed(self._wanted(tasks)))
+        return self.model.depth_of(self.model.needed(self.tasks if tasks is None else self._checked(tasks)))
 
     def __call__(
         self,
@@ -72,12 +74,13 @@ class Analyzer:
 
         Args:
             text: a string is split into sentences and words by rules for the model's language.
-            tasks: the tasks wanted, by default all; no layer above the deepest of them is computed.
+            tasks: the tasks wanted, by default all that read one sentence; no layer above the deepest of them is
+                computed.
             probabilities: whether annotations have probabilities, as ``<column>_probability``.
             batch_subwords: most subwords a batch, padding included.
 
         Raises:
-            HierNLPError: there is no such task, the words are not strings, or a sentence has none.
+            HierNLPError: there is no such task, or it reads pairs; the words are not strings, or a sentence has none.
         """
         wanted = self._wanted(tasks)
         if isinstance(text, str):
@@ -115,21 +118,78 @@ class Analyzer:
         kept = [dict(row) for row in rows]
         words = _sentences([row["words"] for row in kept])
         found = self._annotate(words, self._wanted(tasks), probabilities, batch_subwords)
+        return self._document(kept, words, found)
+
+    def pairs(
+        self,
+        pairs: Iterable[tuple[str | Sequence[str], str | Sequence[str]]],
+        *,
+        tasks: Sequence[str] | None = None,
+        probabilities: bool = False,
+        batch_subwords: int = BATCH_SUBWORDS,
+    ) -> Document:
+        """Judge pairs of sentences; for tasks that encode them apart, each sentence is encoded once.
+
+        Args:
+            pairs: the two sentences of each pair, as raw text or as words.
+            tasks: the tasks wanted, by default all that read pairs.
+            probabilities: whether annotations have probabilities, as ``<column>_probability``.
+            batch_subwords: most subwords a batch, padding included.
+
+        Returns:
+            One sentence a pair, the first of the two; its ``second`` has the words of the other one.
+
+        Raises:
+            HierNLPError: there is no such task, or it reads one sentence; a sentence has no words.
+        """
+        wanted = self._wanted(tasks, pairs=True)
+        rows: list[dict[str, Any]] = []
+        for number, pair in enumerate(pairs, start=1):
+            if isinstance(pair, str) or len(pair) != 2:  # noqa: PLR2004 - a pair
+                raise DataError(f"pair {number}: expected two sentences, found {reprlib.repr(pair)}")
+            first, second = (self._words(sentence) for sentence in pair)
+            if not (first and second):
+                raise DataError(f"pair {number}: expected words in both sentences, found none in one")
+            rows.append({"words": first, SECOND: second, "text": pair[0] if isinstance(pair[0], str) else None})
+        firsts, seconds = _sentences([row["words"] for row in rows]), _sentences([row[SECOND] for row in rows])
+        by_task = predict_pairs(
+            self.model,
+            list(zip(self._subwords(firsts), self._subwords(seconds), strict=True)),
+            [a + b for a, b in zip(firsts, seconds, strict=True)],
+            encoder=self.bundle.encoder,
+            encoding=self.bundle.encoding,
+            tasks=wanted,
+            budget=batch_subwords,
+            probabilities=probabilities,
+        )
+        return self._document(rows, firsts, [{c: v for t in wanted for c, v in found[t].items()} for found in by_task])
+
+    def _words(self, sentence: str | Sequence[str]) -> list[str]:
+        if not isinstance(sentence, str):
+            return list(sentence)
+        return [word for part in segment(sentence, language=self.bundle.language) for word in part.words]
+
+    def _document(
+        self, rows: list[dict[str, Any]], words: list[list[str]], annotations: list[dict[str, Any]]
+    ) -> Document:
         return Document(
             None,
             [
                 Sentence(w, text=row.get("text"), annotations=a, row=row, levels=self._levels)
-                for w, row, a in zip(words, kept, found, strict=True)
+                for w, row, a in zip(words, rows, annotations, strict=True)
             ],
         )
+
+    def _subwords(self, sentences: list[list[str]]) -> list[Subwords]:
+        # Lone surrogates are no characters, so that no tokenizer takes them: it sees a stand-in.
+        readable = [[_SURROGATE.sub("\ufffd", word) for word in words] for words in sentences]
+        return self.bundle.encoder.encode(readable)
 
     def _annotate(
         self, sentences: list[list[str]], wanted: Sequence[str], probabilities: bool, budget: int
     ) -> list[dict[str, Any]]:
         encoder = self.bundle.encoder
-        # Lone surrogates are no characters, so that no tokenizer takes them: it sees a stand-in.
-        readable = [[_SURROGATE.sub("\ufffd", word) for word in words] for words in sentences]
-        subwords: list[Subwords] = encoder.encode(readable)
+        subwords = self._subwords(sentences)
         by_task = predict(
             self.model,
             subwords,
@@ -142,15 +202,35 @@ class Analyzer:
         )
         return [{c: v for task in wanted for c, v in found[task].items()} for found in by_task]
 
-    def _wanted(self, tasks: Sequence[str] | None) -> tuple[str, ...]:
+    def _wanted(self, tasks: Sequence[str] | None, *, pairs: bool = False) -> tuple[str, ...]:
+        fitting = tuple(task for task in self.tasks if self.model.reads_pairs(task) == pairs)
+        if tasks is None and fitting:
+            return fitting
         if tasks is None:
-            return self.tasks
+            found = ", ".join(self.tasks)
+            raise HierNLPError(
+                f"no task of this model reads pairs of sentences; it has {found}"
+                if pairs
+                else f"the tasks of this model ({found}) read pairs of sentences; give pairs"
+            )
+        tasks = self._checked(tasks)
+        for task in tasks:
+            if task not in fitting:
+                raise HierNLPError(
+                    f"tasks: {task!r} reads one sentence, found pairs"
+                    if pairs
+                    else f"tasks: {task!r} reads pairs of sentences, found single ones; give pairs"
+                )
+        return tuple(task for task in self.tasks if task in tasks)
+
+    def _checked(self, tasks: Sequence[str]) -> list[str]:
+        """Return the names of tasks that there are."""
         if isinstance(tasks, str) or not (tasks := list(tasks)):
             raise HierNLPError(
                 f"tasks: expected a list of task names, found {tasks!r}; this model has {', '.join(self.tasks)}"
             )
         self.model.needed(tasks)
-        return tuple(task for task in self.tasks if task in tasks)
+        return tasks
 
 
 def _device(name: str | None) -> torch.device:

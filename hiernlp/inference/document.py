@@ -83,6 +83,11 @@ class Sentence:
     levels: Mapping[str, Level] = field(default_factory=dict, kw_only=True)
 
     @property
+    def second(self) -> Sequence[str] | None:
+        """The words of the other sentence, where a pair was judged; None for a single sentence."""
+        return self.row.get("second")
+
+    @property
     def columns(self) -> list[str]:
         """The annotations that the sentence has, without their probabilities, in the order of the tasks."""
         return [
@@ -202,6 +207,7 @@ class Sentence:
             "start": self.start,
             "end": self.end,
             "words": list(self.words),
+            "second": None if self.second is None else list(self.second),
             "word_starts": None if self.word_starts is None else list(self.word_starts),
             "annotations": annotations,
         }

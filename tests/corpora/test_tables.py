@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -279,3 +281,33 @@ def test_real_corpora_are_read_whole(real_data, tmp_path):
         assert len(data) == count
         assert all(1 <= score <= 5 for score in data["relatedness"])
         assert len(data.unique("entailment")) == 3
+
+
+def read_pairs(tmp_path: Path, text: str, **options: Any) -> list[dict[str, Any]]:
+    from hiernlp.corpora.tables import Tables, TablesOptions
+
+    (tmp_path / "pairs.tsv").write_text(text, encoding="utf-8")
+    made = TablesOptions(text="a", second="b", columns={"score": "score"}, types={"score": "number"}, **options)
+    return list(Tables(made).read(["pairs.tsv"], base=tmp_path, cache_dir=None))  # type: ignore[arg-type]
+
+
+def test_pairs_of_sentences(tmp_path: Path) -> None:
+    rows = read_pairs(tmp_path, "a\tb\tscore\nIt rains.\tDon't go. Stay!\t4.5\nYes\tNo\t\n")
+    assert [row["words"] for row in rows] == [["It", "rains", "."], ["Yes"]]
+    assert [row["second"] for row in rows] == [["Do", "n't", "go", ".", "Stay", "!"], ["No"]]
+    assert [row["score"] for row in rows] == [4.5, None]
+
+
+def test_mistakes_in_pairs(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"pairs.tsv, line 3: expected words in column 'b' \(the second sentence"):
+        read_pairs(tmp_path, "a\tb\tscore\nYes\tNo\t1\nYes\t\t2\n")
+    with pytest.raises(DataError, match=r"line 2: expected words in column 'a' \(the first sentence"):
+        read_pairs(tmp_path, "a\tb\tscore\n \tNo\t1\n")
+    with pytest.raises(DataError, match="there is no column 'b'"):
+        read_pairs(tmp_path, "a\tc\tscore\nYes\tNo\t1\n")
+    from hiernlp.corpora.tables import TablesOptions
+
+    with pytest.raises(ValueError, match="a row is a pair"):
+        TablesOptions(words="a", second="b", columns={"upos": "u"}, types={"upos": "tags"})
+    with pytest.raises(ValueError, match="cannot be called 'second'"):
+        TablesOptions(words="a", columns={"second": "b"})

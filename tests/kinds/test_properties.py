@@ -128,6 +128,10 @@ CASES = {
     ),
     "sentence_scores": Case("sentence_scores", "number", {"minimum": 1, "maximum": 5}),
     "sentence_scores huber": Case("sentence_scores", "number", {"minimum": 1, "maximum": 5, "loss": "huber"}),
+    "sentence_scores classes": Case("sentence_scores", "number", {"minimum": 1, "maximum": 5, "classes": 5}),
+    "sentence_scores expectation": Case(
+        "sentence_scores", "number", {"minimum": 1, "maximum": 5, "classes": 5, "loss": "huber"}
+    ),
     "multi_labels": Case("multi_labels", "topics", {}),
     "multi_labels weighted": Case(
         "multi_labels", "topics", {"pool": "max", "label_smoothing": 0.1, "class_weights": {"age": 2.0}}

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from scipy.stats import pearsonr, spearmanr
 
 from hiernlp.errors import DataError
-from hiernlp.kinds.sentence_scores import SentenceScores, SentenceScoresOptions
+from hiernlp.kinds.sentence_scores import SentenceScores, SentenceScoresOptions, soft_targets
 
 OPTIONS = SentenceScoresOptions(column="s", minimum=1, maximum=5)
 
@@ -96,3 +96,48 @@ def test_feedback_lies_between_the_two_ends() -> None:
 
 def test_the_baseline_is_the_mean() -> None:
     assert SentenceScores.baseline(OPTIONS, rows(1, 2, None, 4.5))({"words": ["x"]}) == {"s": 2.5}
+
+
+@given(st.lists(st.floats(0, 1, width=32), min_size=1, max_size=6), st.integers(2, 9))
+def test_soft_targets_are_distributions_whose_expectation_is_the_number(shares: list[float], classes: int) -> None:
+    soft = soft_targets(torch.tensor(shares, dtype=torch.float64), classes=classes)
+    torch.testing.assert_close(soft.sum(-1), torch.ones(len(shares), dtype=torch.float64))
+    assert ((soft > 0).sum(-1) <= 2).all()
+    expected = soft @ torch.linspace(0, 1, classes, dtype=torch.float64)
+    torch.testing.assert_close(expected, torch.tensor(shares, dtype=torch.float64))
+
+
+def test_soft_targets_by_hand() -> None:
+    # On the range from 1 to 5: 3.6, and both ends.
+    found = soft_targets(torch.tensor([0.65, 0.0, 1.0]), classes=5)
+    expected = [[0, 0, 0.4, 0.6, 0], [1, 0, 0, 0, 0], [0, 0, 0, 0, 1]]
+    torch.testing.assert_close(found, torch.tensor(expected))
+
+
+def test_divergence_by_hand() -> None:
+    kind = make(classes=5)
+    targets = kind.collate([kind.targets(row) for row in rows(3.6, None)], 1)
+    output = torch.tensor([[0.0, 1.0, 2.0, 0.5, -1.0], [9.0, 0.0, 0.0, 0.0, 0.0]], requires_grad=True)
+    shares = [math.exp(s) for s in (0.0, 1.0, 2.0, 0.5, -1.0)]
+    p = [s / sum(shares) for s in shares]
+    loss = kind.loss(output, targets.tensors)
+    assert loss.item() == pytest.approx(0.4 * math.log(0.4 / p[2]) + 0.6 * math.log(0.6 / p[3]), rel=1e-5)
+    loss.backward()
+    assert output.grad is not None
+    assert output.grad.isfinite().all()
+    assert not output.grad[1].any()
+    expectation = 1 + sum(4 * share * k / 4 for k, share in enumerate(p))
+    assert kind.decode(output, [["w"]] * 2)[0]["s"] == pytest.approx(expectation, rel=1e-5)
+    assert kind.feedback(output)[0, 0].tolist() == pytest.approx(p, rel=1e-5)
+
+
+def test_errors_of_the_expectation_by_hand() -> None:
+    kind = make(classes=3, loss="mse")
+    targets = kind.collate([kind.targets(row) for row in rows(5, None)], 1)
+    output = torch.zeros(2, 3)
+    assert kind.loss(output, targets.tensors).item() == pytest.approx(0.25)
+
+
+def test_divergence_needs_classes() -> None:
+    with pytest.raises(ValidationError, match="set `classes`"):
+        SentenceScoresOptions(column="s", minimum=1, maximum=5, loss="kl")

@@ -174,7 +174,7 @@ def test_a_step_reads_nothing_back(make_run: Callable[..., Any], monkeypatch: py
     trainer = make_run().trainer
     for head in trainer.model.heads.values():
         monkeypatch.setattr(head, "decode", lambda *a, **k: pytest.fail("decoding in training"))
-    batches = [trainer.builder("ud", range(7)), trainer.builder("talk", range(6)), trainer.builder("ud", [0])]
+    batches = [trainer.builder("ud", range(7)), trainer.builder("talk", range(6)), trainer.builder("pairs", range(5))]
     before = {name: p.detach().clone() for name, p in trainer.model.named_parameters()}
     sums = _Sums()
     trainer.model.train()

@@ -76,9 +76,12 @@ class Conllu(Writer):
         """Return the document's sentences as CoNLL-U blocks.
 
         Raises:
-            HierNLPError: a sentence's words are not those of its source, or an annotation has the wrong length.
+            HierNLPError: a sentence's words are not those of its source, an annotation has the wrong length, or the
+                document holds pairs of sentences.
         """
         sentences = document.sentences
+        if any(sentence.second is not None for sentence in sentences):
+            raise HierNLPError("CoNLL-U holds single sentences, found pairs; choose the format table or json")
         blocks = [make_block(document, i) for i in range(len(sentences))]
         in_force: dict[str, str] = {}
         for sentence, block in zip(sentences, blocks, strict=True):

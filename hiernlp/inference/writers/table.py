@@ -17,7 +17,10 @@ WIDEST = 40
 
 
 class Table(Writer):
-    """Every sentence as an aligned table of its words, followed by its spans and sentence labels."""
+    """Every sentence as an aligned table of its words, followed by its spans and sentence labels.
+
+    Of a pair, the two sentences a line each, followed by what was said of them.
+    """
 
     def write(self, document: Document) -> str:
         """Return the tables, an empty line after each."""
@@ -27,7 +30,10 @@ class Table(Writer):
 def sentence_table(sentence: Sentence) -> str:
     """Return one sentence as a table; every line ends in a newline."""
     lines = [_title(sentence)] if _title(sentence) else []
-    lines += _aligned(_word_rows(sentence))
+    if sentence.second is None:
+        lines += _aligned(_word_rows(sentence))
+    else:
+        lines += [" ".join(show(word) for word in words) for words in (sentence.words, sentence.second)]
     below: list[list[str]] = []
     for column in sentence.columns:
         level = sentence.level(column)
