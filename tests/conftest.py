@@ -30,6 +30,8 @@ ADJECTIVES = ["big", "old", "kind"]
 ANIMALS = ["cat", "dog", "bird"]
 PEOPLE = ["mary", "john", "nurse"]
 VERBS = {"sees": "VBZ", "liked": "VBD", "meet": "VBP"}
+LEMMAS = {"sees": "see", "liked": "like", "mary": "Mary", "john": "John"}
+FEATURES = {"sees": "Number=Sing|Tense=Pres", "liked": "Tense=Past", "meet": "Tense=Pres", "a": "Definite=Ind"}
 WORDS = [*DETERMINERS, *ADJECTIVES, *ANIMALS, *PEOPLE, *VERBS, ".", "?"]
 
 
@@ -64,7 +66,8 @@ def _block(draw: random.Random, number: int) -> str:
             misc += [f"({2 * phrase + 1}-name)" if word in PEOPLE else "", f"{2 * phrase})"]
         entity = "Entity=" + "".join(misc) if misc else "_"
         xpos = VERBS.get(word, upos[:2])
-        lines.append(f"{i}\t{word}\t{word}\t{upos}\t{xpos}\t_\t{head}\t{deprel}\t_\t{entity}")
+        lemma, features = LEMMAS.get(word, word), FEATURES.get(word, "_")
+        lines.append(f"{i}\t{word}\t{lemma}\t{upos}\t{xpos}\t{features}\t{head}\t{deprel}\t_\t{entity}")
     return "\n".join(lines) + "\n"
 
 
@@ -162,6 +165,8 @@ def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 TASKS: dict[str, dict[str, Any]] = {
     "upos": {"kind": "token_labels", "options": {"column": "upos"}, "place": 1},
     "xpos": {"kind": "token_labels", "options": {"column": "xpos", "crf": True}, "place": 1, "shortcut": True},
+    "lemmas": {"kind": "lemmas", "place": 2},
+    "feats": {"kind": "features", "options": {"hidden": 16}, "place": 2},
     "chunks": {"kind": "flat_spans", "options": {"column": "chunks", "crf": True}, "place": 2},
     "entities": {"kind": "nested_spans", "options": {"column": "entities", "width": 12}, "place": {"mix": [1, 3]}},
     "dependencies": {
@@ -194,6 +199,8 @@ FEEDS: list[dict[str, Any]] = [
     {"from": "xpos", "to": ["dependencies", "type"], "gradient": "detached"},
     {"from": "dependencies", "to": ["encoder", "type"]},
     {"from": "entities", "to": "mood"},
+    {"from": "lemmas", "to": ["type"]},
+    {"from": "feats"},
     {"from": "chunks"},
     {"from": "length", "to": "topics"},
     {"from": "upos", "to": "shared"},

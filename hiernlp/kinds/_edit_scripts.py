@@ -25,20 +25,9 @@ def _title(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-@dataclass(frozen=True)
-class _Casing:
-    """A way of casing: how a word is read before the edit, and how the edited text is written."""
-
-    read: Callable[[str], str]
-    write: Callable[[str], str]
-
-
-_CASINGS = {
-    "lower": _Casing(str.lower, str),
-    "keep": _Casing(str, str),
-    "title": _Casing(str.lower, _title),
-    "upper": _Casing(str.lower, str.upper),
-}
+_CASINGS: dict[str, Callable[[str], str]] = {"lower": str, "name": _title, "title": _title, "upper": str.upper}
+"""How a text in lower case is written. ``name`` leaves words that have upper case as they are: many encoders do not
+see case, and so ``Rome``, ``rome``, ``NASA`` and ``McDonald`` need no telling apart."""
 _WHOLE = "whole"
 
 
@@ -47,7 +36,8 @@ class EditScript:
     """A script ready to be applied.
 
     Attributes:
-        casing: ``lower``, ``keep``, ``title`` or ``upper``; or ``whole``, where the lemma is given by the script alone.
+        casing: ``lower``; ``name``, as the word has it, but with a capital if it has none; ``title`` or ``upper``; or
+            ``whole``, where the lemma is given by the script alone.
         before: what is removed from the beginning.
         start: what is put there; the lemma itself if ``casing`` is ``whole``.
         after: what is removed from the end.
@@ -69,12 +59,13 @@ class EditScript:
         """Return the lemma of a word, or None if the script does not apply to it or would leave nothing."""
         if self.casing == _WHOLE:
             return self.start or None
-        casing = _CASINGS[self.casing]
-        text = casing.read(form)
+        keeps = _keeps(self.casing, form)
+        text = form if keeps else form.lower()
         stop = len(text) - len(self.after)
         if stop < len(self.before) or not (text.startswith(self.before) and text.endswith(self.after)):
             return None
-        return casing.write(self.start + text[len(self.before) : stop] + self.end) or None
+        made = self.start + text[len(self.before) : stop] + self.end
+        return (made if keeps else _CASINGS[self.casing](made)) or None
 
     def __str__(self) -> str:
         parts = [self.casing, self.before, self.start, self.after, self.end]
@@ -100,7 +91,7 @@ def script_of(form: str, lemma: str) -> str:
         '["whole","","be"]'
     """
     lemma = lemma or NO_LEMMA
-    found = [_edit(name, form, lemma) for name in _CASINGS]
+    found = [_edit(casing, form, lemma) for casing in _CASINGS]
     fitting = [script for script in found if script is not None]
     return str(min(fitting, key=lambda script: script.cost, default=EditScript(_WHOLE, start=lemma)))
 
@@ -117,15 +108,17 @@ def apply_script(script: str, form: str) -> str:
     return EditScript.parse(script)(form) or form or NO_LEMMA
 
 
-def _edit(name: str, form: str, lemma: str) -> EditScript | None:
+def _keeps(casing: str, form: str) -> bool:
+    return casing == "name" and form != form.lower()
+
+
+def _edit(casing: str, form: str, lemma: str) -> EditScript | None:
     """Return the shortest edit under one way of casing, or None if there is none."""
-    casing = _CASINGS[name]
-    text = casing.read(form)
-    aim = casing.read(lemma)
+    text, aim = (form, lemma) if _keeps(casing, form) else (form.lower(), lemma.lower())
     at, there, size = _longest_common(text, aim)
     if not size:
         return None
-    script = EditScript(name, text[:at], aim[:there], text[at + size :], aim[there + size :])
+    script = EditScript(casing, text[:at], aim[:there], text[at + size :], aim[there + size :])
     return script if script(form) == lemma else None
 
 

@@ -6,6 +6,7 @@ import io
 import os
 from itertools import groupby
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from hiernlp.inference.document import Document, Sentence
 from hiernlp.inference.writers._brackets import Labelled, brackets, parse
 from hiernlp.inference.writers._cells import form_cell
 from hiernlp.inference.writers.conllu import Conllu
+from hiernlp.kinds._features import join
 
 HARD = """\
 # newdoc id = d1
@@ -120,14 +122,24 @@ def test_only_what_was_predicted_is_replaced() -> None:
         assert cells == kept
 
 
-def test_enhanced_dependencies_go_only_where_the_tree_changed() -> None:
+def test_enhanced_dependencies_become_the_tree_where_that_changed() -> None:
     row = read(HARD)[0]
     heads = list(row["head"])
     heads[6] = 3
-    words = [line.split("\t") for line in changed(row, head=heads, feats=[""] * 9).split("\n") if "\t" in line]
-    assert {cells[0]: cells[8] for cells in words if cells[8] == "_"}.keys() == {"1-2", "4-5", "7"}
-    assert next(cells for cells in words if cells[0] == "7.1")[8] == "8:cc"
+    feats = [""] * 9
+    words = [line.split("\t") for line in changed(row, head=heads, feats=feats).split("\n") if "\t" in line]
+    deps = {cells[0]: cells[8] for cells in words}
+    tree = {str(i): f"{h}:{r}" for i, (h, r) in enumerate(zip(heads, row["deprel"], strict=True), start=1)}
+    assert deps == {**tree, "1-2": "_", "4-5": "_", "7.1": "8:cc"}
     assert {cells[5] for cells in words} == {"_"}
+    before = {line.split("\t")[8] for line in HARD.split("\n\n", maxsplit=1)[0].split("\n") if "\t" in line}
+    assert {line.split("\t")[8] for line in changed(row, feats=feats).split("\n") if "\t" in line} == before
+
+
+def test_a_sentence_without_enhanced_dependencies_gets_none() -> None:
+    row = read(HARD)[2]
+    words = [line.split("\t") for line in changed(row, head=[0, 1]).split("\n") if "\t" in line]
+    assert [(cells[6], cells[8]) for cells in words] == [("0", "_"), ("1", "_")]
 
 
 def test_changed_entities_are_written_anew_in_the_whole_document() -> None:
@@ -232,6 +244,82 @@ def validate(text: str, path: Path, *, level: int) -> list[str]:
     return [str(incident) for incident in state.error_tracker]
 
 
+ODD = """\
+# newdoc id = odd
+# sent_id = odd-1
+# text = Zum "20 000 #1" 😀 geht's, ...
+# a comment without any key
+1-2\tZum\t_\t_\t_\t_\t_\t_\t_\tTypo=No
+1\tzu\tzu\tADP\tAPPR\t_\t5\tcase\t5:case\t_
+2\tdem\tder\tDET\tART\tCase=Dat|PronType=Art\t5\tdet\t5:det\t_
+3\t"\t"\tPUNCT\t$(\t_\t5\tpunct\t5:punct\tSpaceAfter=No
+4\t20 000\t20000\tNUM\tCARD\tNumType=Card\t5\tnummod\t5:nummod\tGloss=20|Odd=a=b
+5\t#1\t#1\tSYM\t$(\t_\t8\tobl\t8:obl\tSpaceAfter=No
+6\t"\t"\tPUNCT\t$(\t_\t5\tpunct\t5:punct\t_
+7\t😀\t😀\tSYM\tSYM\t_\t8\tdiscourse\t8:discourse\t_
+7.1\tes\tes\tPRON\t_\t_\t_\t_\t8:nsubj\tCopyOf=9
+8-9\tgeht's\t_\t_\t_\t_\t_\t_\t_\tSpaceAfter=No
+8\tgeht\tgehen\tVERB\tVVFIN\tNumber=Sing\t0\troot\t0:root\t_
+9\t's\tes\tPRON\tPPER\t_\t8\texpl\t8:expl\t_
+9.1\tgut\tgut\tADV\t_\t_\t_\t_\t7.1:dep\t_
+10\t,\t,\tPUNCT\t$,\t_\t8\tpunct\t8:punct\t_
+11\t...\t...\tPUNCT\t$.\t_\t8\tpunct\t8:punct\tSpacesAfter=\\n
+
+# sent_id = odd-2
+# text = _ à
+1\t_\t_\tSYM\t_\t_\t0\troot\t0:root\t_
+2\tà\tà\tX\t_\tForeign=Yes\t1\tdep\t1:dep\t_
+
+"""
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_new_columns_in_odd_sentences_are_valid(seed: int, tmp_path: Path) -> None:
+    random = Random(seed)
+    assert validate(ODD, tmp_path / "gold.conllu", level=2) == []
+    sentences = []
+    for row in read(ODD):
+        words = row["words"]
+        order = random.sample(range(1, len(words) + 1), len(words))
+        heads = [0] * len(words)
+        for i, word in enumerate(order[1:], start=1):
+            heads[word - 1] = random.choice(order[:i])
+        chosen = [random.sample(["Number=Sing", "Case=Nom", "Number[psor]=Plur", "NumType=Card"], 3) for _ in words]
+        annotations = {
+            "lemma": [random.choice([word, "x y", "|", "_"]) for word in words],
+            "upos": random.choices(["NOUN", "VERB", "PUNCT"], k=len(words)),
+            "xpos": random.choices(["$(", "N|V"], k=len(words)),
+            "feats": [join(dict(item.split("=") for item in items)) for items in chosen],
+            "head": heads,
+            "deprel": ["root" if head == 0 else random.choice(["nsubj:pass", "dep"]) for head in heads],
+        }
+        sentences.append(Sentence(words, annotations=annotations, row=row))
+    text = Document(None, sentences).to_conllu()
+    assert validate(text, tmp_path / "new.conllu", level=2) == []
+    assert len(load_conllu(io.StringIO(text, newline="\n"), "test", {}).words) == 13
+    for new, old in zip(text.split("\n"), ODD.split("\n"), strict=True):
+        cells, kept = new.split("\t"), old.split("\t")
+        if kept[0].isdigit():
+            assert (cells[0], cells[1], cells[9]) == (kept[0], kept[1], kept[9])
+        else:
+            assert new == old
+
+
+def test_the_validator_finds_what_is_wrong(tmp_path: Path) -> None:
+    assert validate(ODD.replace("8:nsubj", "7.1:nsubj"), tmp_path / "a.conllu", level=2)
+    assert validate(ODD.replace("# sent_id = odd-2\n", ""), tmp_path / "b.conllu", level=2)
+
+
+def test_sentences_without_names_are_numbered(tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [{"sentence": "2"}, {}, {"sentence": "s2"}, {}]
+    text = Document(None, [Sentence(["Hi"], row=row) for row in rows]).to_conllu()
+    assert [line for line in text.split("\n") if "sent_id" in line] == [
+        f"# sent_id = {name}" for name in ("2", "ss2", "s2", "4")
+    ]
+    filled = text.replace("_\t_\t_\t_\t_\t_\t_\t_", "hi\tX\t_\t_\t0\troot\t_\t_")
+    assert validate(filled, tmp_path / "a.conllu", level=2) == []
+
+
 def test_text_gets_its_white_space_from_the_words_places(tmp_path: Path) -> None:
     raw = "Well,  he\tsings.\n\nGood"
     document = analysis(raw, [[(0, "Well"), (4, ","), (7, "he"), (10, "sings"), (15, ".")], [(18, "Good")]])
@@ -265,7 +353,7 @@ def test_rows_without_source_get_ids_and_text() -> None:
         == "# newdoc id = a b\n# sent_id = 1\n# text = It's\n1\tIt" + "\t_" * 7 + "\tSpaceAfter=No\n2\t's" + "\t_" * 8
     )
     assert blocks[1].startswith("# sent_id = 2\n# text = another text\n1\tIt\t")
-    assert blocks[2].startswith("# newdoc id = c\n# text = It 's\n1\tIt\t")
+    assert blocks[2].startswith("# newdoc id = c\n# sent_id = 3\n# text = It 's\n1\tIt\t")
 
 
 def test_real_analyses_pass_the_validator(tmp_path: Path) -> None:
@@ -278,7 +366,7 @@ def test_real_analyses_pass_the_validator(tmp_path: Path) -> None:
     ]
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.text(st.characters()), min_size=1, max_size=8),
     st.text(st.characters(), max_size=10),

@@ -18,7 +18,9 @@ def builder(make_run: Callable[..., Any]) -> BatchBuilder:
 
 
 def test_a_batch_has_the_tasks_that_its_corpus_annotates(builder: BatchBuilder) -> None:
-    assert set(builder("ud", [0]).targets) == {"upos", "xpos", "entities", "dependencies", "type"}
+    assert set(builder("ud", [0]).targets) == {
+        "upos", "xpos", "lemmas", "feats", "entities", "dependencies", "type"
+    }  # fmt: skip
     assert set(builder("talk", [0]).targets) == {"chunks", "mood", "length", "topics"}
 
 

@@ -40,12 +40,25 @@ class Block:
         return "\n".join([*self.comments, *("\t".join(cells) for cells in self.lines)]) + "\n\n"
 
 
-def make_block(document: Document, index: int) -> Block:
-    """Return a sentence's source, or what stands for it if it has none."""
+def sentence_names(document: Document) -> list[str]:
+    """Return a name for each sentence, no two alike unless they were given so: its own, or else its number."""
+    given = [sentence.row.get("sentence") for sentence in document.sentences]
+    taken = {str(name) for name in given if name is not None}
+    names = []
+    for number, name in enumerate(given, start=1):
+        free = str(number)
+        while free in taken:
+            free = f"s{free}"
+        names.append(free if name is None else str(name))
+    return names
+
+
+def make_block(document: Document, index: int, *, name: str) -> Block:
+    """Return a sentence's source, or what stands for it, with its name, if it has none."""
     sentence = document.sentences[index]
     source = sentence.row.get("source")
     if source is None:
-        return _new_block(document, index)
+        return _new_block(document, index, name)
     lines = source.split("\n")
     count = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
     block = Block(lines[:count], [line.split("\t") for line in lines[count:]])
@@ -59,18 +72,17 @@ def make_block(document: Document, index: int) -> Block:
     return block
 
 
-def _new_block(document: Document, index: int) -> Block:
+def _new_block(document: Document, index: int, name: str) -> Block:
     sentence = document.sentences[index]
     gaps = _gaps(document, index)
     forms = [form_cell(word) for word in sentence.words]
     lines = []
     for i, (form, gap) in enumerate(zip(forms, gaps, strict=True), 1):
         lines.append([str(i), form, *["_"] * 7, _space_after(gap)])
-    name, comments = sentence.row.get("document"), []
-    if index == 0 or name != document.sentences[index - 1].row.get("document"):
-        comments.append("# newdoc" if name is None else f"# newdoc id = {comment_value(str(name))}")
-    if sentence.row.get("sentence") is not None:
-        comments.append(f"# sent_id = {comment_value(str(sentence.row['sentence']))}")
+    of, comments = sentence.row.get("document"), []
+    if index == 0 or of != document.sentences[index - 1].row.get("document"):
+        comments.append("# newdoc" if of is None else f"# newdoc id = {comment_value(str(of))}")
+    comments.append(f"# sent_id = {comment_value(name)}")
     text = "".join(form + ("" if gap == "" else " ") for form, gap in zip(forms, gaps, strict=True)).strip()
     raw = sentence.text if sentence.text is not None else sentence.row.get("text")
     if sentence.word_starts is None and raw is not None and _found_in(sentence.words, raw) is None:

@@ -10,7 +10,7 @@ from hiernlp.corpora._entities import EntityFormat
 from hiernlp.errors import HierNLPError
 from hiernlp.inference.document import PROBABILITY
 from hiernlp.inference.writers._base import Writer
-from hiernlp.inference.writers._block import Block, key_value, make_block, misc, replace_misc
+from hiernlp.inference.writers._block import Block, key_value, make_block, misc, replace_misc, sentence_names
 from hiernlp.inference.writers._brackets import (
     FIELDS,
     Labelled,
@@ -41,8 +41,9 @@ class Conllu(Writer):
     A sentence whose row has its ``source`` keeps it: comments, multiword tokens, empty nodes, enhanced dependencies
     and MISC stay, byte for byte, and only what was predicted is replaced. In particular:
 
-    - ``lemma``, ``upos``, ``xpos``, ``feats``, ``head`` and ``deprel`` go to their columns. Where a word's head or
-      relation changes, its enhanced dependencies (DEPS) no longer hold and become ``_``.
+    - ``lemma``, ``upos``, ``xpos``, ``feats``, ``head`` and ``deprel`` go to their columns. Where a sentence's tree
+      changes, its enhanced dependencies (DEPS) no longer hold: they become the tree itself, as a file whose other
+      sentences have enhanced graphs must have them here too. Empty nodes stay attached where they were.
     - Entities go to MISC as ``Entity=``. If all of a document's are as in its source, nothing changes; else all are
       written anew with ``# global.Entity = eid-etype``, a new identifier each; what the source said beyond the type
       (coreference, information status, ``Bridge=``, ``SplitAnte=``) is lost, as it does not hold for other entities.
@@ -52,8 +53,8 @@ class Conllu(Writer):
       ``comments``, that is replaced. A document-level column adds a comment only where it differs from what the
       document's own comment says.
 
-    A sentence without source gets ``# sent_id`` if known, ``# text``, and ``SpaceAfter=No`` or ``SpacesAfter=`` from
-    the words' places in the raw text. Characters that CoNLL-U cannot hold become U+FFFD.
+    A sentence without source gets ``# sent_id`` (its own, or else its number), ``# text``, and ``SpaceAfter=No`` or
+    ``SpacesAfter=`` from the words' places in the raw text. Characters that CoNLL-U cannot hold become U+FFFD.
 
     Args:
         entities: the column that is written as ``Entity=``.
@@ -82,7 +83,8 @@ class Conllu(Writer):
         sentences = document.sentences
         if any(sentence.second is not None for sentence in sentences):
             raise HierNLPError("CoNLL-U holds single sentences, found pairs; choose the format table or json")
-        blocks = [make_block(document, i) for i in range(len(sentences))]
+        names = sentence_names(document)
+        blocks = [make_block(document, i, name=name) for i, name in enumerate(names)]
         in_force: dict[str, str] = {}
         for sentence, block in zip(sentences, blocks, strict=True):
             self._write_columns(sentence, block)
@@ -91,6 +93,7 @@ class Conllu(Writer):
         return "".join(block.text() for block in blocks)
 
     def _write_columns(self, sentence: Sentence, block: Block) -> None:
+        tree = _tree(block)
         for column, value in sentence.annotations.items():
             owner = column.removesuffix(PROBABILITY)
             if value is None or owner == self.entities:
@@ -107,6 +110,9 @@ class Conllu(Writer):
                 spans = labelled(value)
                 write = iob2 if flat(spans) else brackets
                 _set_misc(block, misc_key(column), write(spans, len(sentence)), escape=False)
+        if _tree(block) != tree and any(cells[_DEPS] != "_" for cells in block.lines):
+            for cells, (head, relation) in zip(block.words, _tree(block), strict=True):
+                cells[_DEPS] = "_" if "_" in (head, relation) else f"{head}:{relation}"
 
     def _write_comments(self, sentence: Sentence, block: Block, in_force: dict[str, str]) -> None:
         keys = [key_value(line) for line in block.comments]
@@ -204,10 +210,11 @@ def _set_cells(block: Block, column: str, values: Sequence[Any]) -> None:
             new = "_"
         else:
             new = form_cell(str(value)) if column == "lemma" else label_cell(str(value))
-        if new != cells[place]:
-            cells[place] = new
-            if column in {"head", "deprel"}:
-                cells[_DEPS] = "_"
+        cells[place] = new
+
+
+def _tree(block: Block) -> list[tuple[str, str]]:
+    return [(cells[_COLUMNS["head"]], cells[_COLUMNS["deprel"]]) for cells in block.words]
 
 
 def _set_misc(block: Block, key: str, values: Sequence[Any], *, escape: bool = True) -> None:
