@@ -22,18 +22,20 @@ from hiernlp.errors import DataError, HierNLPError, NotInstalledError, RecipeErr
 from hiernlp.files import replaced_file
 from hiernlp.hub.folder import SCORES, Bundle, TaskRecord, build_model, library_version, save_bundle
 from hiernlp.kinds._base import Scores
-from hiernlp.recipe import Recipe, resolve_feeds, resolve_place
+from hiernlp.recipe import Recipe, resolve_feeds, resolve_place, with_training
 from hiernlp.registry import balancing, kinds
 from hiernlp.settings import validate
 from hiernlp.training.checkpoints import drop_state, has_state
 from hiernlp.training.data import BatchBuilder, EncodedSplit, annotates
 from hiernlp.training.evaluation import baselines, evaluate, mean_relative, relative
+from hiernlp.training.gain import GAIN, NO_LOSS, chosen_by_gain, gains_of, read_single_scores
 from hiernlp.training.loop import Ended, Evaluated, Event, Trainer
+from hiernlp.training.reports import LOG, read_log
 from hiernlp.training.sampling import EpochPlanner
 
 TRAINING = "training"
 """Folder inside a model folder for what belongs to its training alone."""
-STATE, LOG, BEGUN_WITH = "state", "log.jsonl", "recipe.json"
+STATE, BEGUN_WITH = "state", "recipe.json"
 PRECISIONS = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}
 
 
@@ -140,7 +142,7 @@ def prepare(recipe: Recipe, *, base: Path | None = None) -> Experiment:
         tasks=tasks,
         sharing=scheme,
         language=recipe.language,
-        recipe=recipe.model_dump(mode="json", by_alias=True),
+        recipe=dumped(recipe),
     )
 
     def encoded(split: str) -> dict[str, EncodedSplit]:
@@ -209,6 +211,7 @@ class Run:
             raise NotInstalledError(
                 "training.tensorboard: needs the package tensorboard: pip install 'hiernlp[tensorboard]'"
             )
+        recipe = with_known_scores(recipe, base=base)
         self.output = output
         self.folder = output / TRAINING
         settings = recipe.training
@@ -226,8 +229,8 @@ class Run:
         special = len(bundle.encoder.prefix) + len(bundle.encoder.suffix)
         heads = dict(bundle.model.heads.items())
         self.baselines: dict[str, Scores] = baselines(heads, experiment.train, experiment.dev)  # pyright: ignore[reportArgumentType]
-        if settings.select != "mean" and settings.select not in self.baselines:
-            raise RecipeError(f"training.select: no development data has the task {settings.select!r}")
+        self.single = settings.single_scores if isinstance(settings.single_scores, dict) else {}
+        _check_select(settings.select, scored=list(self.baselines), single=self.single)
         method = balancing.load(recipe.balancing.method)
         self.trainer = Trainer(
             bundle.model,
@@ -259,7 +262,7 @@ class Run:
         elif self.accelerator.is_main_process:
             # Not before everything is found to be in order: a mistake leaves no folder behind.
             with replaced_file(self.folder / BEGUN_WITH) as new:
-                new.write_text(json.dumps(recipe.model_dump(mode="json", by_alias=True), indent=1), encoding="utf-8")
+                new.write_text(json.dumps(dumped(recipe), indent=1), encoding="utf-8")
 
     def _check_folder(self, recipe: Recipe, *, resume: bool) -> None:
         state = has_state(self.folder / STATE)
@@ -272,8 +275,7 @@ class Run:
                 f"{self.output}: expected a new or empty folder, found files"
                 + ("; go on with --resume, or give another folder" if state else "; give another folder")
             )
-        dumped = recipe.model_dump(mode="json", by_alias=True)
-        if resume and json.loads((self.folder / BEGUN_WITH).read_text(encoding="utf-8")) != dumped:
+        if resume and json.loads((self.folder / BEGUN_WITH).read_text(encoding="utf-8")) != dumped(recipe):
             raise HierNLPError(f"{self.output}: was begun with another recipe; resume with that one, unchanged")
 
     def events(self) -> Iterator[Event]:
@@ -292,6 +294,7 @@ class Run:
 
     def report(self, scores: Mapping[str, Scores]) -> dict[str, Any]:
         """Return scores as ``scores.json`` has them: by task, beside the baseline's main figure."""
+        gains = gains_of(scores, self.single)
         return {
             "split": "dev",
             "date": datetime.now(UTC).strftime("%Y-%m-%d"),
@@ -299,11 +302,13 @@ class Run:
             "torch": torch.__version__,
             "seed": self.experiment.recipe.training.seed,
             "mean_relative": mean_relative(scores, self.baselines),
+            **({"mean_gain": sum(gains.values()) / len(gains)} if gains else {}),
             "tasks": {
                 task: {
                     **asdict(found),
                     "baseline": self.baselines[task].main_value,
                     "relative": relative(found.main_value, self.baselines[task].main_value),
+                    **({"single": self.single[task], "gain": gains[task]} if task in gains else {}),
                 }
                 for task, found in scores.items()
             },
@@ -321,7 +326,10 @@ class Run:
             processes=self.accelerator.num_processes,
         )
         select = self.experiment.recipe.training.select
-        figure = mean_relative(scores, self.baselines) if select == "mean" else scores[select].main_value
+        if select in (GAIN, NO_LOSS):
+            figure = chosen_by_gain(list(gains_of(scores, self.single).values()), no_loss=select == NO_LOSS)
+        else:
+            figure = mean_relative(scores, self.baselines) if select == "mean" else scores[select].main_value
         return scores, figure
 
     def _save(self, event: Evaluated | None) -> None:
@@ -334,4 +342,63 @@ class Run:
         save_bundle(bundle, self.output)
 
 
-__all__ = ["SCORES", "Experiment", "Run", "prepare"]
+def with_known_scores(recipe: Recipe, *, base: Path | None = None) -> Recipe:
+    """Return the recipe with the single-task scores themselves where it names a folder of them.
+
+    Raises:
+        RecipeError: the folder has none, or the recipe chooses checkpoints by them and gives none.
+    """
+    given, select = recipe.training.single_scores, recipe.training.select
+    if given is None and select in (GAIN, NO_LOSS):
+        raise RecipeError(
+            f"training.select: {select!r} compares with single-task scores; give them under training.single_scores, or "
+            "use `hiernlp compare`, which trains each task alone first"
+        )
+    if not isinstance(given, str):
+        return recipe
+    return with_training(recipe, single_scores=read_single_scores((base or Path()) / given, list(recipe.tasks)))
+
+
+def _check_select(select: str, *, scored: list[str], single: Mapping[str, float]) -> None:
+    """Refuse a way of choosing checkpoints that the development data or the single-task scores do not allow."""
+    if select == "mean":
+        return
+    if select not in (GAIN, NO_LOSS):
+        if select not in scored:
+            raise RecipeError(f"training.select: no development data has the task {select!r}")
+        return
+    if not scored:
+        raise RecipeError(f"training.select: {select!r} needs development data, and no corpus has any")
+    for task in scored:
+        if task not in single:
+            raise RecipeError(
+                f"training.single_scores: expected a score of each task, since training.select is {select!r}; found "
+                f"none of {task!r}"
+            )
+        if single[task] == 0:
+            raise RecipeError(
+                f"training.single_scores.{task}: expected a score other than 0, to which no gain is relative; train "
+                "longer, or choose training.select: mean"
+            )
+
+
+def dumped(recipe: Recipe) -> dict[str, Any]:
+    """Return a recipe as JSON has it, by which folders tell whether they were begun with it."""
+    return recipe.model_dump(mode="json", by_alias=True)
+
+
+def is_finished(folder: Path) -> bool:
+    """Tell whether a run in this folder came to its end."""
+    last: dict[str, Any] = {}
+    for last in read_log(folder / TRAINING / LOG):  # noqa: B007 - the last one counts
+        pass
+    return last.get("event") == "end" and last["reason"] != "interrupted"
+
+
+def read_scores(folder: Path) -> dict[str, Any]:
+    """Return the tasks' scores that a model folder holds; none if there was no development data."""
+    path = folder / SCORES
+    return json.loads(path.read_text(encoding="utf-8"))["tasks"] if path.exists() else {}
+
+
+__all__ = ["LOG", "SCORES", "Experiment", "Run", "dumped", "is_finished", "prepare", "read_scores", "with_known_scores"]

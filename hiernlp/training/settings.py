@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -62,7 +62,12 @@ class TrainingSettings(Settings):
     """Stop after so many evaluations without a better one."""
     select: str = "mean"
     """Choose the checkpoint by the ``mean`` of all tasks' relative scores, or by the task of this name. A relative
-    score is (score - baseline) / (1 - baseline), the baseline being the majority's."""
+    score is (score - baseline) / (1 - baseline), the baseline being the majority's. With ``single_scores`` also by
+    ``gain``, the mean over the tasks of (score - single) / |single|, or by ``no_loss``: by that gain among checkpoints
+    where no task is below its single-task score, and before there is one, by the task that lost most."""
+    single_scores: dict[str, Annotated[float, Field(allow_inf_nan=False)]] | str | None = None
+    """What each task scores on the development data when trained alone: its main figure as a share of one by task, or
+    a folder: one that ``hiernlp compare`` made, or ``training/single`` of a model trained with ``--single-tasks``."""
     checkpoint_every: int | None = Field(default=None, ge=1)
     """Save a state to go on from every so many steps, besides after each evaluation."""
     log_every: int = Field(default=20, ge=1)
