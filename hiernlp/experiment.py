@@ -230,7 +230,7 @@ class Run:
         heads = dict(bundle.model.heads.items())
         self.baselines: dict[str, Scores] = baselines(heads, experiment.train, experiment.dev)  # pyright: ignore[reportArgumentType]
         self.single = settings.single_scores if isinstance(settings.single_scores, dict) else {}
-        _check_select(settings.select, scored=list(self.baselines), single=self.single)
+        check_select(settings.select, scored=list(self.baselines), single=self.single)
         method = balancing.load(recipe.balancing.method)
         self.trainer = Trainer(
             bundle.model,
@@ -359,7 +359,7 @@ def with_known_scores(recipe: Recipe, *, base: Path | None = None) -> Recipe:
     return with_training(recipe, single_scores=read_single_scores((base or Path()) / given, list(recipe.tasks)))
 
 
-def _check_select(select: str, *, scored: list[str], single: Mapping[str, float]) -> None:
+def check_select(select: str, *, scored: list[str], single: Mapping[str, float]) -> None:
     """Refuse a way of choosing checkpoints that the development data or the single-task scores do not allow."""
     if select == "mean":
         return
@@ -401,4 +401,15 @@ def read_scores(folder: Path) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8"))["tasks"] if path.exists() else {}
 
 
-__all__ = ["LOG", "SCORES", "Experiment", "Run", "dumped", "is_finished", "prepare", "read_scores", "with_known_scores"]
+__all__ = [
+    "LOG",
+    "SCORES",
+    "Experiment",
+    "Run",
+    "check_select",
+    "dumped",
+    "is_finished",
+    "prepare",
+    "read_scores",
+    "with_known_scores",
+]

@@ -28,6 +28,7 @@ ORDER = [
     "hub",
     "recipe",
     "experiment",
+    "comparison",
     "inference",
     "cli",
 ]
