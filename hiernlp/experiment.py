@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -35,7 +35,7 @@ from hiernlp.training.sampling import EpochPlanner
 
 TRAINING = "training"
 """Folder inside a model folder for what belongs to its training alone."""
-STATE, BEGUN_WITH = "state", "recipe.json"
+STATE, BEST, BEGUN_WITH = "state", "best", "recipe.json"
 PRECISIONS = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}
 
 
@@ -231,6 +231,11 @@ class Run:
         self.baselines: dict[str, Scores] = baselines(heads, experiment.train, experiment.dev)  # pyright: ignore[reportArgumentType]
         self.single = settings.single_scores if isinstance(settings.single_scores, dict) else {}
         check_select(settings.select, scored=list(self.baselines), single=self.single)
+        for key in ("converged_after", "best_per_task"):
+            if getattr(settings, key) and not self.baselines:
+                raise RecipeError(
+                    f"training.{key}: needs development data, and no corpus has any; add dev or split: dev"
+                )
         method = balancing.load(recipe.balancing.method)
         self.trainer = Trainer(
             bundle.model,
@@ -285,6 +290,9 @@ class Run:
             if isinstance(event, Evaluated) and event.is_best:
                 self._save(event)
                 best = True
+            if isinstance(event, Evaluated) and self.experiment.recipe.training.best_per_task:
+                for task in event.best_tasks:
+                    self._save(event, task=task)
             if isinstance(event, Ended) and event.reason != "interrupted":
                 if not self.baselines and not best:
                     self._save(None)
@@ -332,13 +340,17 @@ class Run:
             figure = mean_relative(scores, self.baselines) if select == "mean" else scores[select].main_value
         return scores, figure
 
-    def _save(self, event: Evaluated | None) -> None:
+    def _save(self, event: Evaluated | None, *, task: str | None = None) -> None:
+        """Save the model as it is: as the best one, or as the best one for a task."""
         if not self.accelerator.is_main_process:
             return
         bundle = self.experiment.bundle
-        if event is not None:
-            bundle.scores.clear()
-            bundle.scores.update(self.report(event.scores) | {"step": event.step, "epoch": event.epoch})
+        scores = {} if event is None else self.report(event.scores) | {"step": event.step, "epoch": event.epoch}
+        if task is not None:
+            save_bundle(replace(bundle, scores=scores), self.folder / BEST / task)
+            return
+        bundle.scores.clear()
+        bundle.scores.update(scores)
         save_bundle(bundle, self.output)
 
 

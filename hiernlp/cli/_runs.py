@@ -57,7 +57,8 @@ def train(recipe: Recipe, output: Path, *, console: Console, resume: bool, quiet
                 case Evaluated():
                     figures = ", ".join(f"{t} {s.main} {number(s.main, s.main_value)}" for t, s in event.scores.items())
                     best = " (best so far, saved)" if event.is_best else ""
-                    say(bar.console, f"epoch {event.epoch:.2f}: {figures}{best}")
+                    resting = f"; converged: {', '.join(event.converged)}" if event.converged else ""
+                    say(bar.console, f"epoch {event.epoch:.2f}: {figures}{best}{resting}")
                 case Ended():
                     reason = event.reason
     if main:
