@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 MARKDOWN, PICTURE = "comparison.md", "comparison.png"
-COLUMNS = ("task", "figure", "single", "joint", "difference", "beyond spread", "relative gain", "words/s alone")
+COLUMNS = ("task", "figure", "single", "joint", "difference", "beyond spread", "relative gain")
 TEXTS = 2
 """So many columns hold text, the others figures."""
 
@@ -54,7 +54,11 @@ def notes(comparison: Comparison) -> list[str]:
         f"{RULE} The ± of a difference is half that interval's width.",
     ]
     if comparison.words_per_second is not None:
-        found.append(f"Joint training, all tasks in one pass: {comparison.words_per_second:,.0f} words/s.")
+        alone = ", ".join(
+            f"{name} {MISSING if task.words_per_second is None else f'{task.words_per_second:,.0f}'}"
+            for name, task in comparison.tasks.items()
+        )
+        found.append(f"Words/s of training: all tasks in one pass {comparison.words_per_second:,.0f}; alone {alone}.")
     if comparison.unscored:
         found.append(f"Without development data, hence not compared: {', '.join(comparison.unscored)}.")
     return found
@@ -63,7 +67,6 @@ def notes(comparison: Comparison) -> list[str]:
 def cells(name: str, task: TaskResult) -> list[str]:
     """Return a task's row."""
     beyond = {None: "not known", True: "yes", False: "no"}[task.beyond]
-    speed = MISSING if task.words_per_second is None else f"{task.words_per_second:,.0f}"
     return [
         name,
         task.main.replace("_", " "),
@@ -72,7 +75,6 @@ def cells(name: str, task: TaskResult) -> list[str]:
         signed(task.main, task.difference) + plus_minus(task.main, task.margin),
         beyond,
         signed_percent(task.gain),
-        speed,
     ]
 
 
@@ -82,12 +84,15 @@ def comparison_table(comparison: Comparison) -> Table:
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    table = Table(box=box.SIMPLE_HEAD)
-    for at, column in enumerate(COLUMNS):
-        table.add_column(column, justify="left" if at < TEXTS else "right", style="" if at else "bold")
+    # What a row is stands in two lines, so that a row fits into 80 characters.
+    table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
+    table.add_column("task")
+    for column in COLUMNS[TEXTS:]:
+        table.add_column(column.replace(" ", "\n"), justify="right", no_wrap=True)
     for name, task in comparison.tasks.items():
-        row = [Text(cell) for cell in cells(name, task)]
+        row = cells(name, task)
+        figures = [Text(cell) for cell in row[TEXTS:]]
         if task.beyond and task.gain:
-            row[COLUMNS.index("difference")].stylize("green" if task.gain > 0 else "red")
-        table.add_row(*row)
+            figures[COLUMNS.index("difference") - TEXTS].stylize("green" if task.gain > 0 else "red")
+        table.add_row(Text.assemble((row[0], "bold"), "\n", (row[1], "dim")), *figures)
     return table

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hiernlp.errors import HierNLPError, RecipeError
-from hiernlp.experiment import check_select, dumped, prepare, read_scores
+from hiernlp.experiment import check_select, dumped, prepare, read_scores, with_known_scores
 from hiernlp.files import replaced_file
 from hiernlp.recipe import Recipe, single_task, with_training
 from hiernlp.training.gain import GAIN, NO_LOSS
@@ -53,6 +53,10 @@ def begin(recipe: Recipe, folder: Path) -> None:
                 f"{folder}: was begun with another recipe or other --set; go on with the same, or give another folder"
             )
         return
+    if len(recipe.tasks) == 1:
+        raise RecipeError(f"tasks: expected two tasks or more to compare, found only {next(iter(recipe.tasks))!r}")
+    if recipe.training.select not in (GAIN, NO_LOSS):
+        with_known_scores(recipe)
     experiment = prepare(recipe)
     scored = list(dict.fromkeys(task for split in experiment.dev.values() for task in split.tasks))
     if not scored:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from hiernlp.comparison.report import markdown, write_report
+from hiernlp.comparison.report import comparison_table, markdown, write_report
 from hiernlp.comparison.results import Comparison, Sample, TaskResult, margin
 from hiernlp.training.gain import read_single_scores
 
@@ -88,10 +89,31 @@ def test_what_is_written(tmp_path: Path, seeds: int) -> None:
 
 def test_markdown() -> None:
     text = markdown(comparison())
-    assert "| upos | accuracy | 91.00 ± 1.41 | 95.00 ± 0.00 | +4.00 ± 12.71 | no | +4.40% | 1,500 |" in text
-    assert "| length | mse | 0.5000 ± 0.0000 | 0.5000 ± 0.0000 | 0.0000 ± 0.0000 | no | 0.00% | – |" in text
-    for part in ("n = 2 (seed 1, 2)", "Welch", "1,234 words/s", "not compared: mood", "hiernlp 1, torch 2", "'a b'"):
+    assert "| upos | accuracy | 91.00 ± 1.41 | 95.00 ± 0.00 | +4.00 ± 12.71 | no | +4.40% |" in text
+    assert "| length | mse | 0.5000 ± 0.0000 | 0.5000 ± 0.0000 | 0.0000 ± 0.0000 | no | 0.00% |" in text
+    for part in (
+        "n = 2 (seed 1, 2)",
+        "Welch",
+        "in one pass 1,234; alone upos 1,500, length –, a",
+        "not compared: mood",
+        "hiernlp 1, torch 2",
+        "'a b'",
+    ):
         assert part in text
     alone = markdown(comparison(1))
-    assert "| upos | accuracy | 90.00 | 95.00 | +5.00 | not known | +5.56% | 1,500 |" in alone
+    assert "| upos | accuracy | 90.00 | 95.00 | +5.00 | not known | +5.56% |" in alone
     assert "n = 1 (seed 1), so that there is no spread" in alone
+
+
+def test_a_row_fits_a_terminal() -> None:
+    from io import StringIO
+
+    from rich.console import Console
+
+    console = Console(width=80, file=StringIO())
+    names = {"sentence_type": comparison().tasks["upos"], "dependencies": comparison().tasks["upos"]}
+    console.print(comparison_table(replace(comparison(), tasks=names)))
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert any(
+        all(part in line for part in ("sentence_type", "91.00 ± 1.41", "+4.00 ± 12.71", "+4.40%")) for line in lines
+    )

@@ -90,7 +90,9 @@ def test_mistakes_are_told_before_anything_is_trained(recipe_data: Make, tmp_pat
     assert told(recipe_data(["upos", "dependencies"], feeds=[{"from": "dependencies", "to": "upos"}])).startswith(
         "feeds"
     )
-    data = recipe_data(["upos"])
+    assert told(recipe_data(["upos"])) == "tasks: expected two tasks or more to compare, found only 'upos'"
+    assert "expected a folder that" in told(recipe_data(["upos", "type"], single_scores=str(tmp_path / "nowhere")))
+    data = recipe_data(["upos", "type"])
     data["corpora"]["ud"].pop("dev")
     assert "a comparison needs development data" in told(data)
     data = recipe_data(["upos", "mood"], select="mood")
