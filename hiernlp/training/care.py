@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -43,15 +43,23 @@ class Care:
             return None
         return cls(settings.converged_after, settings.converged_margin, settings.converged, settings.converged_every)
 
-    def observe(self, states: TaskStates, scores: Mapping[str, float]) -> None:
-        """Note an evaluation's scores, more being better, in the states."""
+    def observe(self, states: TaskStates, scores: Mapping[str, float], *, trained: Collection[str]) -> None:
+        """Note an evaluation in the states.
+
+        Args:
+            states: what was noted before; changed in place.
+            scores: main scores by task, more being better.
+            trained: the tasks trained since the evaluation before; another has not converged because it is no better.
+        """
         for task, score in scores.items():
-            state = states.setdefault(task, {"best": score, "since_best": -1})
-            if score > state["best"] + self.margin:
+            state = states.get(task)
+            if state is None:
+                states[task] = {"best": score, "since_best": 0}
+            elif score > state["best"] + self.margin:
                 state["best"], state["since_best"] = score, 0
             elif self._rests(state) and score < state["best"] - self.margin:
                 state["since_best"] = 0
-            else:
+            elif task in trained:
                 state["since_best"] += 1
 
     def resting(self, states: TaskStates) -> frozenset[str]:

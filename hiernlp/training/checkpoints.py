@@ -32,6 +32,7 @@ class Progress:
         since_best: evaluations since then.
         finished: whether training has ended.
         task_bests: each task's best score.
+        trained: the tasks trained since the last evaluation.
         care: what :class:`~hiernlp.training.care.Care` knows of each task.
     """
 
@@ -44,6 +45,7 @@ class Progress:
     since_best: int = 0
     finished: bool = False
     task_bests: dict[str, float] = field(default_factory=dict)
+    trained: list[str] = field(default_factory=list)
     care: dict[str, dict[str, float]] = field(default_factory=dict)
 
 

@@ -175,6 +175,7 @@ class Trainer:
                     self.step(batches, sums)
                 progress.step += 1
                 progress.step_in_epoch += 1
+                progress.trained += sorted({t for b in batches for t in b.targets}.difference(progress.trained))
                 words = sum(sum(batch.words.lengths) for batch in batches) * self.accelerator.num_processes
                 progress.words += words
                 watch.add(words)
@@ -310,7 +311,9 @@ class Trainer:
         better = tuple(task for task, s in scores.items() if task not in bests or s.main_value > bests[task])
         bests.update({task: scores[task].main_value for task in better})
         if self.care is not None:
-            self.care.observe(self.progress.care, {task: s.main_value for task, s in scores.items()})
+            main = {task: s.main_value for task, s in scores.items()}
+            self.care.observe(self.progress.care, main, trained=self.progress.trained)
+        self.progress.trained.clear()
         converged = tuple(sorted(self._resting()))
         return Evaluated(self.progress.step, done, scores, figure, is_best, better, converged)
 

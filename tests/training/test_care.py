@@ -30,7 +30,7 @@ def rests(care: Care, scores: list[float]) -> list[bool]:
     found = []
     for score in scores:
         states = json.loads(json.dumps(states))  # as from a saved state
-        care.observe(states, {"a": score})
+        care.observe(states, {"a": score}, trained=["a"])
         found.append("a" in care.resting(states))
     return found
 
@@ -53,6 +53,15 @@ def rests(care: Care, scores: list[float]) -> list[bool]:
 )
 def test_when_a_task_rests(care: Care, scores: list[float], expected: list[int]) -> None:
     assert rests(care, scores) == [bool(e) for e in expected]
+
+
+def test_what_was_not_trained_has_not_converged() -> None:
+    care, states = Care(1), {}
+    for trained in ([], [], ["b"]):
+        care.observe(states, {"a": 0.5, "b": 0.5}, trained=trained)
+    assert care.resting(states) == {"b"}
+    care.observe(states, {"a": 0.5, "b": 0.4}, trained=["a"])
+    assert care.resting(states) == {"a"}  # the other one fell, trained or not
 
 
 @given(st.lists(st.floats(0, 1), max_size=12), st.integers(1, 4), st.floats(0, 0.2))
@@ -152,6 +161,16 @@ def test_nothing_is_left_to_train(make_run: Make) -> None:
     events = list(trainer.run())
     assert sum(isinstance(e, Evaluated) for e in events) == 3
     assert events[-1] == Ended(trainer.progress.step, "converged")
+
+
+def test_one_corpus_after_another(make_run: Make) -> None:
+    settings: dict[str, Any] = {"evaluate_every": 2, "converged_after": 1, "converged": "stop"}
+    trainer = make_run(["upos", "mood"], epochs=1, sampling={"scheme": "sequential"}, **settings).trainer
+    trainer.evaluate = Figures(*[(i / 100, 0.5) for i in range(20)])
+    first = [piece.corpus for [[piece]] in trainer.planner.plan(0)].index("talk")
+    resting = [(e.step, e.converged) for e in trainer.run() if isinstance(e, Evaluated)]
+    assert all(not converged for step, converged in resting if step <= first)  # mood's time has not come
+    assert any("mood" in converged for _, converged in resting)
 
 
 def test_patience_goes_first(make_run: Make) -> None:
