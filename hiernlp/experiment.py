@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,18 +22,20 @@ from hiernlp.errors import DataError, HierNLPError, NotInstalledError, RecipeErr
 from hiernlp.files import replaced_file
 from hiernlp.hub.folder import SCORES, Bundle, TaskRecord, build_model, library_version, save_bundle
 from hiernlp.kinds._base import Scores
-from hiernlp.recipe import Recipe, resolve_feeds, resolve_place
+from hiernlp.recipe import Recipe, resolve_feeds, resolve_place, with_training
 from hiernlp.registry import balancing, kinds
 from hiernlp.settings import validate
 from hiernlp.training.checkpoints import drop_state, has_state
 from hiernlp.training.data import BatchBuilder, EncodedSplit, annotates
 from hiernlp.training.evaluation import baselines, evaluate, mean_relative, relative
+from hiernlp.training.gain import GAIN, NO_LOSS, chosen_by_gain, gains_of, read_single_scores
 from hiernlp.training.loop import Ended, Evaluated, Event, Trainer
+from hiernlp.training.reports import LOG, read_log
 from hiernlp.training.sampling import EpochPlanner
 
 TRAINING = "training"
 """Folder inside a model folder for what belongs to its training alone."""
-STATE, LOG, BEGUN_WITH = "state", "log.jsonl", "recipe.json"
+STATE, BEST, BEGUN_WITH = "state", "best", "recipe.json"
 PRECISIONS = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}
 
 
@@ -146,7 +148,7 @@ def prepare(recipe: Recipe, *, base: Path | None = None) -> Experiment:
         tasks=tasks,
         sharing=scheme,
         language=recipe.language,
-        recipe=recipe.model_dump(mode="json", by_alias=True),
+        recipe=dumped(recipe),
     )
 
     def encoded(split: str) -> dict[str, EncodedSplit]:
@@ -235,6 +237,7 @@ class Run:
             raise NotInstalledError(
                 "training.tensorboard: needs the package tensorboard: pip install 'hiernlp[tensorboard]'"
             )
+        recipe = with_known_scores(recipe, base=base)
         self.output = output
         self.folder = output / TRAINING
         settings = recipe.training
@@ -251,8 +254,13 @@ class Run:
         bundle = experiment.bundle
         heads = dict(bundle.model.heads.items())
         self.baselines: dict[str, Scores] = baselines(heads, experiment.train, experiment.dev)  # pyright: ignore[reportArgumentType]
-        if settings.select != "mean" and settings.select not in self.baselines:
-            raise RecipeError(f"training.select: no development data has the task {settings.select!r}")
+        self.single = settings.single_scores if isinstance(settings.single_scores, dict) else {}
+        check_select(settings.select, scored=list(self.baselines), single=self.single)
+        for key in ("converged_after", "best_per_task"):
+            if getattr(settings, key) and not self.baselines:
+                raise RecipeError(
+                    f"training.{key}: needs development data, and no corpus has any; add dev or split: dev"
+                )
         method = balancing.load(recipe.balancing.method)
         self.trainer = Trainer(
             bundle.model,
@@ -287,7 +295,7 @@ class Run:
         elif self.accelerator.is_main_process:
             # Not before everything is found to be in order: a mistake leaves no folder behind.
             with replaced_file(self.folder / BEGUN_WITH) as new:
-                new.write_text(json.dumps(recipe.model_dump(mode="json", by_alias=True), indent=1), encoding="utf-8")
+                new.write_text(json.dumps(dumped(recipe), indent=1), encoding="utf-8")
 
     def _check_folder(self, recipe: Recipe, *, resume: bool) -> None:
         state = has_state(self.folder / STATE)
@@ -300,8 +308,7 @@ class Run:
                 f"{self.output}: expected a new or empty folder, found files"
                 + ("; go on with --resume, or give another folder" if state else "; give another folder")
             )
-        dumped = recipe.model_dump(mode="json", by_alias=True)
-        if resume and json.loads((self.folder / BEGUN_WITH).read_text(encoding="utf-8")) != dumped:
+        if resume and json.loads((self.folder / BEGUN_WITH).read_text(encoding="utf-8")) != dumped(recipe):
             raise HierNLPError(f"{self.output}: was begun with another recipe; resume with that one, unchanged")
 
     def events(self) -> Iterator[Event]:
@@ -311,6 +318,9 @@ class Run:
             if isinstance(event, Evaluated) and event.is_best:
                 self._save(event)
                 best = True
+            if isinstance(event, Evaluated) and self.experiment.recipe.training.best_per_task:
+                for task in event.best_tasks:
+                    self._save(event, task=task)
             if isinstance(event, Ended) and event.reason != "interrupted":
                 if not self.baselines and not best:
                     self._save(None)
@@ -320,6 +330,7 @@ class Run:
 
     def report(self, scores: Mapping[str, Scores]) -> dict[str, Any]:
         """Return scores as ``scores.json`` has them: by task, beside the baseline's main figure."""
+        gains = gains_of(scores, self.single)
         return {
             "split": "dev",
             "date": datetime.now(UTC).strftime("%Y-%m-%d"),
@@ -327,11 +338,13 @@ class Run:
             "torch": torch.__version__,
             "seed": self.experiment.recipe.training.seed,
             "mean_relative": mean_relative(scores, self.baselines),
+            **({"mean_gain": sum(gains.values()) / len(gains)} if gains else {}),
             "tasks": {
                 task: {
                     **asdict(found),
                     "baseline": self.baselines[task].main_value,
                     "relative": relative(found.main_value, self.baselines[task].main_value),
+                    **({"single": self.single[task], "gain": gains[task]} if task in gains else {}),
                 }
                 for task, found in scores.items()
             },
@@ -349,17 +362,94 @@ class Run:
             processes=self.accelerator.num_processes,
         )
         select = self.experiment.recipe.training.select
-        figure = mean_relative(scores, self.baselines) if select == "mean" else scores[select].main_value
+        if select in (GAIN, NO_LOSS):
+            figure = chosen_by_gain(list(gains_of(scores, self.single).values()), no_loss=select == NO_LOSS)
+        else:
+            figure = mean_relative(scores, self.baselines) if select == "mean" else scores[select].main_value
         return scores, figure
 
-    def _save(self, event: Evaluated | None) -> None:
+    def _save(self, event: Evaluated | None, *, task: str | None = None) -> None:
+        """Save the model as it is: as the best one, or as the best one for a task."""
         if not self.accelerator.is_main_process:
             return
         bundle = self.experiment.bundle
-        if event is not None:
-            bundle.scores.clear()
-            bundle.scores.update(self.report(event.scores) | {"step": event.step, "epoch": event.epoch})
+        scores = {} if event is None else self.report(event.scores) | {"step": event.step, "epoch": event.epoch}
+        if task is not None:
+            save_bundle(replace(bundle, scores=scores), self.folder / BEST / task)
+            return
+        bundle.scores.clear()
+        bundle.scores.update(scores)
         save_bundle(bundle, self.output)
 
 
-__all__ = ["SCORES", "Experiment", "Run", "prepare"]
+def with_known_scores(recipe: Recipe, *, base: Path | None = None) -> Recipe:
+    """Return the recipe with the single-task scores themselves where it names a folder of them.
+
+    Raises:
+        RecipeError: the folder has none, or the recipe chooses checkpoints by them and gives none.
+    """
+    given, select = recipe.training.single_scores, recipe.training.select
+    if given is None and select in (GAIN, NO_LOSS):
+        raise RecipeError(
+            f"training.select: {select!r} compares with single-task scores; give them under training.single_scores, or "
+            "use `hiernlp compare`, which trains each task alone first"
+        )
+    if not isinstance(given, str):
+        return recipe
+    return with_training(recipe, single_scores=read_single_scores((base or Path()) / given, list(recipe.tasks)))
+
+
+def check_select(select: str, *, scored: list[str], single: Mapping[str, float]) -> None:
+    """Refuse a way of choosing checkpoints that the development data or the single-task scores do not allow."""
+    if select == "mean":
+        return
+    if select not in (GAIN, NO_LOSS):
+        if select not in scored:
+            raise RecipeError(f"training.select: no development data has the task {select!r}")
+        return
+    if not scored:
+        raise RecipeError(f"training.select: {select!r} needs development data, and no corpus has any")
+    for task in scored:
+        if task not in single:
+            raise RecipeError(
+                f"training.single_scores: expected a score of each task, since training.select is {select!r}; found "
+                f"none of {task!r}"
+            )
+        if single[task] == 0:
+            raise RecipeError(
+                f"training.single_scores.{task}: expected a score other than 0, to which no gain is relative; train "
+                "longer, or choose training.select: mean"
+            )
+
+
+def dumped(recipe: Recipe) -> dict[str, Any]:
+    """Return a recipe as JSON has it, by which folders tell whether they were begun with it."""
+    return recipe.model_dump(mode="json", by_alias=True)
+
+
+def is_finished(folder: Path) -> bool:
+    """Tell whether a run in this folder came to its end."""
+    last: dict[str, Any] = {}
+    for last in read_log(folder / TRAINING / LOG):  # noqa: B007 - the last one counts
+        pass
+    return last.get("event") == "end" and last["reason"] != "interrupted"
+
+
+def read_scores(folder: Path) -> dict[str, Any]:
+    """Return the tasks' scores that a model folder holds; none if there was no development data."""
+    path = folder / SCORES
+    return json.loads(path.read_text(encoding="utf-8"))["tasks"] if path.exists() else {}
+
+
+__all__ = [
+    "LOG",
+    "SCORES",
+    "Experiment",
+    "Run",
+    "check_select",
+    "dumped",
+    "is_finished",
+    "prepare",
+    "read_scores",
+    "with_known_scores",
+]

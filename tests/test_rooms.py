@@ -29,6 +29,7 @@ ORDER = [
     "hub",
     "recipe",
     "experiment",
+    "comparison",
     "inference",
     "cli",
 ]

@@ -44,6 +44,26 @@ def train(
 
 
 @app.command()
+def compare(
+    recipe: Annotated[str, typer.Argument(help="A recipe file, or the name of a bundled recipe.")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="The folder of all runs and the comparison; an unfinished one goes on."),
+    ],
+    seeds: Annotated[
+        str | None, typer.Option(help="Seeds separated by commas, e.g. 1,2,3; by default the recipe's one.")
+    ] = None,
+    overrides: Overrides = None,
+    json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+) -> None:
+    """Train each task alone and all together, and tell what joining cost or gained."""
+    from hiernlp.cli.comparison import compare_command  # noqa: PLC0415
+
+    raise typer.Exit(compare_command(recipe, output, seeds=seeds, overrides=overrides or [], as_json=json, quiet=quiet))
+
+
+@app.command()
 def evaluate(
     model: Annotated[str, typer.Argument(help="A model folder or a hub id.")],
     corpus: Annotated[str | None, typer.Option(help="A corpus file; by default the recipe's corpora.")] = None,

@@ -100,7 +100,7 @@ def _options(room: Any, name: str, options: Mapping[str, Any], path: str) -> dic
 
 
 def _read_extended(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
-    """Read a file and all that it extends; corpus paths become absolute, and the folders passed are kept for tasks."""
+    """Read a file and all that it extends; its paths become absolute, and the folders passed are kept for tasks."""
     path = path.resolve()
     if path in above:
         raise RecipeError(f"extends: {path.name} extends itself, by way of {' and '.join(p.name for p in above)}")
@@ -167,7 +167,10 @@ def _resolve_task(name: str, given: Any, folders: list[Path]) -> Any:  # noqa: A
 
 
 def _absolute_sources(data: Mapping[str, Any], folder: Path) -> None:
-    """Make the corpora's paths absolute, so that a recipe can be extended from another folder."""
+    """Make a file's paths absolute, so that a recipe can be extended from another folder."""
+    training = data.get("training")
+    if isinstance(training, dict) and isinstance(training.get("single_scores"), str):
+        training["single_scores"] = str(folder / Path(training["single_scores"]).expanduser())
     corpora = data.get("corpora")
     for corpus in corpora.values() if isinstance(corpora, Mapping) else []:
         if not isinstance(corpus, dict) or corpus.get("reader") == "hub":

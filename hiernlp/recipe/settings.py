@@ -12,11 +12,14 @@ from hiernlp.errors import did_you_mean
 from hiernlp.pairs import PairSettings
 from hiernlp.registry import Room, balancing, kinds, readers, sharing
 from hiernlp.settings import Settings
+from hiernlp.training.gain import GAIN, NO_LOSS
 from hiernlp.training.settings import SamplingSettings, TrainingSettings
 
 Level = Literal["bottom", "low", "middle", "high", "top"]
 ENCODER = "encoder"
 """The target of a feed into the encoder's own states; no task may have this name."""
+CHOICES = ("mean", GAIN, NO_LOSS)
+"""What ``training.select`` may say besides a task; no task may have such a name."""
 
 
 def _known(room: Room) -> AfterValidator:
@@ -178,9 +181,20 @@ class Recipe(Settings):
                 if (feed.source, target) in seen:
                     raise ValueError(f"feeds.{i}: {feed.source!r} is fed to {target!r} twice")
                 seen.add((feed.source, target))
-        if self.training.select != "mean" and self.training.select not in self.tasks:
+        return self
+
+    @model_validator(mode="after")
+    def _choice_fits(self) -> Recipe:
+        for task in self.tasks:
+            if task in CHOICES:
+                raise ValueError(f"tasks.{task}: expected another name, since training.select: {task} means no task")
+        if self.training.select not in (*CHOICES, *self.tasks):
             raise ValueError(
-                f"training.select: expected 'mean' or a task, found {self.training.select!r}"
-                f"{did_you_mean(self.training.select, self.tasks)}"
+                f"training.select: expected 'mean', 'gain', 'no_loss' or a task, found {self.training.select!r}"
+                f"{did_you_mean(self.training.select, [*CHOICES, *self.tasks])}"
             )
+        single = self.training.single_scores
+        for task in single if isinstance(single, dict) else ():
+            if task not in self.tasks:
+                raise ValueError(f"training.single_scores: there is no task {task!r}{did_you_mean(task, self.tasks)}")
         return self

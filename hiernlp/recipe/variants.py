@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hiernlp.errors import RecipeError, did_you_mean
 from hiernlp.recipe.settings import Recipe
 
@@ -17,5 +19,16 @@ def single_task(recipe: Recipe, task: str) -> Recipe:
     data = recipe.model_dump(mode="json", by_alias=True)
     data["tasks"] = {task: data["tasks"][task]}
     data["feeds"] = []
-    data["training"]["select"] = "mean"
+    data["training"] |= {"select": "mean", "single_scores": None, "best_per_task": False}
+    return Recipe.model_validate(data)
+
+
+def with_training(recipe: Recipe, **changes: Any) -> Recipe:  # noqa: ANN401 - values of many types
+    """Return the recipe with some settings of training changed.
+
+    Example:
+        >>> with_training(recipe, seed=2)  # doctest: +SKIP
+    """
+    data = recipe.model_dump(mode="json", by_alias=True)
+    data["training"] |= changes
     return Recipe.model_validate(data)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from pickle import PickleError
 
@@ -31,6 +31,9 @@ class Progress:
         best_step: the step it was had at.
         since_best: evaluations since then.
         finished: whether training has ended.
+        task_bests: each task's best score.
+        trained: the tasks trained since the last evaluation.
+        care: what :class:`~hiernlp.training.care.Care` knows of each task.
     """
 
     epoch: int = 0
@@ -41,6 +44,9 @@ class Progress:
     best_step: int | None = None
     since_best: int = 0
     finished: bool = False
+    task_bests: dict[str, float] = field(default_factory=dict)
+    trained: list[str] = field(default_factory=list)
+    care: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 def save_state(accelerator: Accelerator, folder: Path, progress: Progress) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 from hiernlp.balancing._base import Balancer
 from hiernlp.kinds._base import Scores
 from hiernlp.model import HierarchicalModel
+from hiernlp.training.care import Care
 from hiernlp.training.checkpoints import Progress, load_state, save_state
 from hiernlp.training.data import BatchBuilder, TrainingBatch
 from hiernlp.training.optimizer import build_optimizer, freeze, frozen_layers, learning_rate_factor, set_learning_rates
@@ -59,6 +60,8 @@ class Evaluated:
         scores: by task.
         figure: the figure that chooses checkpoints.
         is_best: whether it is the best so far; the caller saves the model.
+        best_tasks: the tasks whose own score is their best so far.
+        converged: the tasks that are converged, if tasks may rest.
     """
 
     step: int
@@ -66,6 +69,8 @@ class Evaluated:
     scores: dict[str, Scores]
     figure: float
     is_best: bool
+    best_tasks: tuple[str, ...] = ()
+    converged: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,8 @@ class Ended:
 
     Attributes:
         step: steps done in all.
-        reason: ``finished``, ``no improvement`` (the patience is used up) or ``interrupted``.
+        reason: ``finished``, ``no improvement`` (the patience is used up), ``converged`` (no task is left to train) or
+            ``interrupted``.
     """
 
     step: int
@@ -136,6 +142,7 @@ class Trainer:
         self.evaluate = evaluate
         self.state_folder = state_folder
         self.progress = Progress()
+        self.care = Care.of(settings)
         self.stop_asked = False
         optimizer = build_optimizer(model, settings, extra=balancer.parameters())
         self._wrapped, self._optimizer = accelerator.prepare(model, optimizer)
@@ -158,25 +165,23 @@ class Trainer:
         self._wrapped.train()
         sums = _Sums()
         watch = _Watch()
+        ended: str | None = None
         while progress.epoch < settings.epochs and not progress.finished:
-            steps = self.planner.plan(progress.epoch)
+            resting = self._resting()
+            steps = self._plan(resting)
             for batches in self._batches(steps[progress.step_in_epoch :]):
-                done = progress.epoch + progress.step_in_epoch / len(steps)
-                frozen = frozen_layers(done, settings, depth=self.model.scheme.depth)
-                if settings.frozen_layers or settings.unfreeze_epochs:
-                    freeze(self.model, frozen)
-                # The middle of the step stands for the whole, so that neither end of the schedule wastes one.
-                share = (progress.epoch + (progress.step_in_epoch + 0.5) / len(steps)) / settings.epochs
-                rates = set_learning_rates(self._optimizer, learning_rate_factor(share, settings))
-                self.step(batches, sums)
+                rates = self._set_rates(len(steps))
+                if batches:  # none where all of the step's tasks rest
+                    self.step(batches, sums)
                 progress.step += 1
                 progress.step_in_epoch += 1
+                progress.trained += sorted({t for b in batches for t in b.targets}.difference(progress.trained))
                 words = sum(sum(batch.words.lengths) for batch in batches) * self.accelerator.num_processes
                 progress.words += words
                 watch.add(words)
                 at_end = progress.step_in_epoch == len(steps)
                 done = progress.epoch + progress.step_in_epoch / len(steps)
-                if progress.step % settings.log_every == 0 or at_end:
+                if sums.steps and (progress.step % settings.log_every == 0 or at_end):
                     yield self._log(sums, rates, done, watch)
                     sums = _Sums()
                 if at_end:
@@ -185,19 +190,21 @@ class Trainer:
                 if self.evaluate is not None and (at_end if every == "epoch" else progress.step % every == 0):
                     with watch.paused():
                         yield self._evaluated(done)
-                    if settings.patience is not None and progress.since_best >= settings.patience:
-                        progress.finished = True
+                    ended = self._reason_to_end()
+                    progress.finished = ended is not None
                     self._save()
                 elif settings.checkpoint_every and progress.step % settings.checkpoint_every == 0:
                     with watch.paused():
                         self._save()
-                if progress.finished:
-                    yield Ended(progress.step, "no improvement")
+                if ended is not None:
+                    yield Ended(progress.step, ended)
                     return
                 if self._must_stop():
                     self._save()
                     yield Ended(progress.step, "interrupted")
                     return
+                if self._resting() != resting:
+                    break  # the rest of the epoch is planned anew, as after a resume
         progress.finished = True
         if every_step_evaluated(settings, progress) and self.evaluate is not None:
             yield self._evaluated(float(settings.epochs))
@@ -243,6 +250,23 @@ class Trainer:
         everywhere: Tensor = self.accelerator.reduce(mine, "sum")  # pyright: ignore[reportAssignmentType]
         return dict(zip(counts, everywhere.clamp(min=1.0).unbind(), strict=True))
 
+    def _set_rates(self, steps: int) -> dict[str, float]:
+        """Freeze layers and set learning rates for the step under way of an epoch of ``steps``; return the rates."""
+        settings, progress = self.settings, self.progress
+        if settings.frozen_layers or settings.unfreeze_epochs:
+            done = progress.epoch + progress.step_in_epoch / steps
+            freeze(self.model, frozen_layers(done, settings, depth=self.model.scheme.depth))
+        # The middle of the step stands for the whole, so that neither end of the schedule wastes one.
+        share = (progress.epoch + (progress.step_in_epoch + 0.5) / steps) / settings.epochs
+        return set_learning_rates(self._optimizer, learning_rate_factor(share, settings))
+
+    def _plan(self, resting: frozenset[str]) -> list[list[list[Piece]]]:
+        """Return the steps of the epoch under way, without the tasks that rest."""
+        steps = self.planner.plan(self.progress.epoch)
+        if self.care is None or not resting:
+            return steps
+        return self.care.thin(steps, resting=resting, tasks_of=self._tasks_of)
+
     def _batches(self, steps: list[list[list[Piece]]]) -> Iterator[list[TrainingBatch]]:
         """Yield each step's batches of this process, on its device."""
         mine = [round_[self.accelerator.process_index] for step in steps for round_ in step]
@@ -283,7 +307,31 @@ class Trainer:
             self.progress.best, self.progress.best_step, self.progress.since_best = figure, self.progress.step, 0
         else:
             self.progress.since_best += 1
-        return Evaluated(self.progress.step, done, scores, figure, is_best)
+        bests = self.progress.task_bests
+        better = tuple(task for task, s in scores.items() if task not in bests or s.main_value > bests[task])
+        bests.update({task: scores[task].main_value for task in better})
+        if self.care is not None:
+            main = {task: s.main_value for task, s in scores.items()}
+            self.care.observe(self.progress.care, main, trained=self.progress.trained)
+        self.progress.trained.clear()
+        converged = tuple(sorted(self._resting()))
+        return Evaluated(self.progress.step, done, scores, figure, is_best, better, converged)
+
+    def _resting(self) -> frozenset[str]:
+        return frozenset() if self.care is None else self.care.resting(self.progress.care)
+
+    def _tasks_of(self, corpus: str) -> tuple[str, ...]:
+        return self.builder.splits[corpus].tasks
+
+    def _reason_to_end(self) -> str | None:
+        """Return why training ends after an evaluation, if it does."""
+        patience = self.settings.patience
+        if patience is not None and self.progress.since_best >= patience:
+            return "no improvement"
+        trained = {task for corpus in self.planner.sizes for task in self._tasks_of(corpus)}
+        if self.care is not None and self.care.converged == "stop" and self._resting() >= trained:
+            return "converged"  # nothing would change any more, so that no task could wake up either
+        return None
 
     def _must_stop(self) -> bool:
         if self.accelerator.num_processes == 1:
@@ -317,7 +365,10 @@ class _Pieces(Dataset[TrainingBatch]):
 
     def __getitem__(self, index: int) -> TrainingBatch:
         piece = self.pieces[index]
-        return self.builder(piece.corpus, piece.indices)
+        batch = self.builder(piece.corpus, piece.indices)
+        if piece.tasks is None:
+            return batch
+        return replace(batch, targets={task: batch.targets[task] for task in piece.tasks})
 
 
 class _Watch:

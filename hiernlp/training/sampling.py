@@ -13,10 +13,17 @@ from hiernlp.training.settings import SamplingSettings
 
 @dataclass(frozen=True)
 class Piece:
-    """One batch to be built: a corpus and the numbers of its sentences."""
+    """One batch to be built.
+
+    Attributes:
+        corpus: the corpus it comes from.
+        indices: the numbers of its sentences.
+        tasks: the tasks to train; None for all that the corpus annotates.
+    """
 
     corpus: str
     indices: list[int]
+    tasks: tuple[str, ...] | None = None
 
 
 def probabilities(sizes: Sequence[float], settings: SamplingSettings, *, epoch: int, epochs: int) -> np.ndarray:

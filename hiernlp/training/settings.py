@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -62,7 +62,26 @@ class TrainingSettings(Settings):
     """Stop after so many evaluations without a better one."""
     select: str = "mean"
     """Choose the checkpoint by the ``mean`` of all tasks' relative scores, or by the task of this name. A relative
-    score is (score - baseline) / (1 - baseline), the baseline being the majority's."""
+    score is (score - baseline) / (1 - baseline), the baseline being the majority's. With ``single_scores`` also by
+    ``gain``, the mean over the tasks of (score - single) / |single|, or by ``no_loss``: by that gain among checkpoints
+    where no task is below its single-task score, and before there is one, by the task that lost most."""
+    single_scores: dict[str, Annotated[float, Field(allow_inf_nan=False)]] | str | None = None
+    """What each task scores on the development data when trained alone: its main figure as a share of one by task, or
+    a folder: one that ``hiernlp compare`` made, or ``training/single`` of a model trained with ``--single-tasks``."""
+    best_per_task: bool = False
+    """Besides the best model, keep the one of each task's own best evaluation, in ``training/best/<task>``."""
+    converged_after: int | None = Field(default=None, ge=1)
+    """A task counts as converged after so many evaluations without a better score, and wakes up when its score falls;
+    by default no task does. ``patience`` looks at the figure that chooses checkpoints and ends training, this at each
+    task alone; whichever comes first takes effect."""
+    converged_margin: float = Field(default=0.0, ge=0)
+    """How much a score must change to count as better, or as fallen."""
+    converged: Literal["slow", "stop"] = "slow"
+    """A converged task's loss is left out of all batches (``stop``) or of all but one in ``converged_every``
+    (``slow``); a batch all of whose tasks are left out is not trained on. If with ``stop`` no task is left, training
+    ends."""
+    converged_every: int = Field(default=4, ge=2)
+    """For ``slow``: the first of every so many batches of each corpus trains all its tasks."""
     checkpoint_every: int | None = Field(default=None, ge=1)
     """Save a state to go on from every so many steps, besides after each evaluation."""
     log_every: int = Field(default=20, ge=1)

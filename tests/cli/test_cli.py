@@ -77,7 +77,7 @@ def check_mistake(result: Result, *parts: str) -> None:
         assert part in told[0]
 
 
-COMMANDS = ["train", "evaluate", "analyze", "tasks", "recipes", "schema"]
+COMMANDS = ["train", "compare", "evaluate", "analyze", "tasks", "recipes", "schema"]
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -205,9 +205,9 @@ def test_a_table_of_sentences(
 
 def interrupt_after(monkeypatch: pytest.MonkeyPatch, lines: int) -> None:
     """Send SIGTERM to this process when the log has had so many lines."""
-    from hiernlp.cli import training
+    from hiernlp.cli import _runs
 
-    original, left = training.RunLog.write, [lines]
+    original, left = _runs.RunLog.write, [lines]
 
     def write(self: Any, event: Any) -> None:
         original(self, event)
@@ -215,7 +215,7 @@ def interrupt_after(monkeypatch: pytest.MonkeyPatch, lines: int) -> None:
         if left[0] == 0:
             signal.raise_signal(signal.SIGTERM)
 
-    monkeypatch.setattr(training.RunLog, "write", write)
+    monkeypatch.setattr(_runs.RunLog, "write", write)
 
 
 def test_interrupted_and_resumed(

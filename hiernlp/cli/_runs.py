@@ -1,0 +1,114 @@
+"""Training runs on the terminal, as the commands ``train`` and ``compare`` show them."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+
+from hiernlp.cli._quiet import quiet
+
+quiet()
+
+from rich.console import Console  # noqa: E402
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: E402
+
+from hiernlp.experiment import LOG, STATE, TRAINING, Run, is_finished  # noqa: E402
+from hiernlp.recipe import Recipe  # noqa: E402
+from hiernlp.training.checkpoints import has_state  # noqa: E402
+from hiernlp.training.curves import draw_curves  # noqa: E402
+from hiernlp.training.loop import Ended, Evaluated, StepsDone  # noqa: E402
+from hiernlp.training.reports import RunLog, read_log  # noqa: E402
+from hiernlp.training.tables import number  # noqa: E402
+
+CURVES = "curves.png"
+
+
+def train(recipe: Recipe, output: Path, *, console: Console, resume: bool, quiet: bool) -> int:
+    """Train one model; return 0, or 128 + the signal's number where one ended training early."""
+    run = Run(recipe, output, resume=resume)
+    main = run.accelerator.is_main_process
+    model = run.experiment.bundle.model
+    for corpus, split in run.experiment.train.items() if main else ():
+        held = f", {len(run.experiment.dev[corpus])} for development" if corpus in run.experiment.dev else ""
+        say(console, f"corpus {corpus}: {len(split)} sentences{held}; tasks {', '.join(split.tasks) or 'none'}")
+    if main:
+        places = ", ".join(f"{task} at {model.places[task].high}" for task in model.tasks)
+        say(console, f"encoder of {model.scheme.depth} layers; {places}")
+    caught: list[int] = []
+    step = run.trainer.progress.step
+    log = RunLog(output / TRAINING, from_step=step, tensorboard=recipe.training.tensorboard) if main else None
+    reason = "finished"
+    with (
+        on_signals(lambda number: (caught.append(number), run.trainer.ask_to_stop())),
+        _bar(console, hidden=quiet or not main) as bar,
+        log or nullcontext(),
+    ):
+        line = bar.add_task("", total=recipe.training.epochs, loss="", speed="")
+        for event in run.events():
+            if log is not None:
+                log.write(event)
+            match event:
+                case StepsDone():
+                    speed = f"{event.words_per_second:,.0f} words/s"
+                    bar.update(line, completed=event.epoch, loss=f"loss {event.loss:.3f}", speed=speed)
+                case Evaluated():
+                    figures = ", ".join(f"{t} {s.main} {number(s.main, s.main_value)}" for t, s in event.scores.items())
+                    best = " (best so far, saved)" if event.is_best else ""
+                    resting = f"; converged: {', '.join(event.converged)}" if event.converged else ""
+                    say(bar.console, f"epoch {event.epoch:.2f}: {figures}{best}{resting}")
+                case Ended():
+                    reason = event.reason
+    if main:
+        draw_curves(read_log(output / TRAINING / LOG), output / TRAINING / CURVES)
+    if reason == "interrupted":
+        return 128 + (caught[0] if caught else signal.SIGTERM)
+    return 0
+
+
+def finish(recipe: Recipe, output: Path, *, title: str, console: Console, quiet: bool) -> int:
+    """Train a model, or go on with it, or leave it be where it is finished; return 0 or a code as :func:`train`."""
+    if is_finished(output):
+        return 0
+    say(console, title)
+    resume = has_state(output / TRAINING / STATE)
+    if not resume:
+        shutil.rmtree(output, ignore_errors=True)  # cut off before there was a state to go on from
+    return train(recipe, output, console=console, resume=resume, quiet=quiet)
+
+
+def say(console: Console, text: str) -> None:
+    """Print a line as it is, however long: paths and commands in it can be copied."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def on_signals(do: Callable[[int], object]) -> Iterator[None]:
+    """On the first SIGINT or SIGTERM in the block do something; a second one does what it did before the block."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def stop(number: int, _frame: object) -> None:
+        signal.signal(number, before[signal.Signals(number)])
+        do(number)
+
+    for each in before:
+        signal.signal(each, stop)
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def _bar(console: Console, *, hidden: bool) -> Progress:
+    return Progress(
+        TextColumn("epoch {task.completed:.2f}/{task.total}"),
+        BarColumn(),
+        TextColumn("{task.fields[loss]}"),
+        TextColumn("{task.fields[speed]}"),
+        TimeRemainingColumn(elapsed_when_finished=True),
+        console=console,
+        disable=hidden,
+    )
