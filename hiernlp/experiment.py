@@ -27,7 +27,7 @@ from hiernlp.registry import balancing, kinds
 from hiernlp.settings import validate
 from hiernlp.training.checkpoints import drop_state, has_state
 from hiernlp.training.data import BatchBuilder, EncodedSplit, annotates
-from hiernlp.training.evaluation import baselines, evaluate, mean_relative, relative
+from hiernlp.training.evaluation import baselines, columns_of, evaluate, mean_relative, relative
 from hiernlp.training.gain import GAIN, NO_LOSS, chosen_by_gain, gains_of, read_single_scores
 from hiernlp.training.loop import Ended, Evaluated, Event, Trainer
 from hiernlp.training.reports import LOG, read_log
@@ -253,6 +253,10 @@ class Run:
         self.experiment = experiment = prepare(recipe, base=base)
         bundle = experiment.bundle
         heads = dict(bundle.model.heads.items())
+        for split in experiment.dev.values():
+            for task in split.tasks:
+                head = heads[task]
+                head.check(split.rows(columns=["words", *columns_of(head)]))  # pyright: ignore[reportArgumentType, reportCallIssue]
         self.baselines: dict[str, Scores] = baselines(heads, experiment.train, experiment.dev)  # pyright: ignore[reportArgumentType]
         self.single = settings.single_scores if isinstance(settings.single_scores, dict) else {}
         check_select(settings.select, scored=list(self.baselines), single=self.single)
@@ -284,8 +288,11 @@ class Run:
                 epochs=settings.epochs,
                 processes=self.accelerator.num_processes,
                 accumulation=settings.accumulation,
+                tasks={corpus: split.tasks for corpus, split in experiment.train.items()},
+                order=bundle.model.tasks,
             ),
             settings=settings,
+            rates={task: s.learning_rate for task, s in recipe.tasks.items() if s.learning_rate is not None},
             evaluate=self._evaluate if self.baselines else None,
             state_folder=self.folder / STATE,
             accelerator=self.accelerator,

@@ -172,6 +172,27 @@ class HierarchicalModel(nn.Module):
                     needed.add(task)
         return tuple(task for task in self._order if task in needed)
 
+    def own_parameters(self, task: str) -> list[nn.Parameter]:
+        """Return the parameters that belong to one task alone: its head and what it reads by."""
+        modules = [
+            found[task] for found in (self.heads, self.pairs, self.shortcuts, self.mixes, self.norms) if task in found
+        ]
+        return [parameter for module in modules for parameter in module.parameters()]
+
+    def fed_parameters(self, tasks: Sequence[str]) -> list[nn.Parameter]:
+        """Return the label embeddings that reach some of the given tasks."""
+        needed = self.needed(tasks)
+        return [
+            self.label_embeddings[_safe(feed.key)]
+            for feed in self.feeds
+            if feed.source in needed
+            and (
+                feed.target in needed
+                if feed.target is not None
+                else any(self.places[task].high > self.places[feed.source].high for task in needed)
+            )
+        ]
+
     def forward(
         self, batch: WordBatch | PairBatch, *, tasks: Sequence[str], targets: Mapping[str, Targets] | None = None
     ) -> dict[str, Any]:

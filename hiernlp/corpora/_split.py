@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
@@ -24,8 +24,9 @@ class Split(Settings):
     """Share of the sentences for the test."""
     seed: int = 1
     """Another seed gives another choice."""
-    by: Literal["document", "sentence", "auto"] = "auto"
-    """Hold out whole documents or single sentences; ``auto``: documents if any are marked."""
+    by: Literal["document", "sentence", "end", "auto"] = "auto"
+    """Hold out whole documents or single sentences, by the seed; ``auto``: documents if any are marked. ``end``: the
+    last sentences as they stand, those for the test after those for development."""
 
     @model_validator(mode="after")
     def _leaves_training_data(self) -> Split:
@@ -47,6 +48,8 @@ def cut(dataset: datasets.Dataset, split: Split) -> dict[str, datasets.Dataset]:
     wanted = {name: share for name, share in (("dev", split.dev), ("test", split.test)) if share}
     if not wanted:
         return {"train": dataset}
+    if split.by == "end":
+        return _from_the_end(dataset, wanted)
     units = _units(dataset, split)
     if len(units) < len(wanted) + 1:
         what = "sentences" if split.by == "sentence" else "documents"
@@ -69,6 +72,19 @@ def cut(dataset: datasets.Dataset, split: Split) -> dict[str, datasets.Dataset]:
     held_out = {i for rows in chosen.values() for i in rows}
     splits = {"train": dataset.select([i for i in range(total) if i not in held_out])}
     return splits | {name: dataset.select(rows) for name, rows in chosen.items()}
+
+
+def _from_the_end(dataset: datasets.Dataset, wanted: Mapping[str, float]) -> dict[str, datasets.Dataset]:
+    total = len(dataset)
+    sizes = {name: max(1, round(share * total)) for name, share in wanted.items()}
+    kept = total - sum(sizes.values())
+    if kept < 1:
+        raise DataError(f"expected at least {len(wanted) + 1} sentences to cut from the end, found {total}")
+    splits = {"train": dataset.select(range(kept))}
+    for name, size in sizes.items():
+        splits[name] = dataset.select(range(kept, kept + size))
+        kept += size
+    return splits
 
 
 def _units(dataset: datasets.Dataset, split: Split) -> dict[str, list[int]]:

@@ -112,6 +112,13 @@ class Kind(nn.Module, ABC, Generic[Options, Output]):
             DataError: the rows hold nothing to learn from.
         """
 
+    def check(self, rows: Iterable[Row]) -> None:
+        """Look at development rows before training begins, for what can only be a mistake.
+
+        Raises:
+            DataError: there is one.
+        """
+
     @abstractmethod
     def forward(self, words: Tensor, mask: Tensor) -> Output:
         """Return what loss, feedback and decoding need.

@@ -13,6 +13,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
+from hiernlp.errors import DataError
 from hiernlp.kinds._base import (
     IGNORE,
     Annotation,
@@ -37,6 +38,9 @@ class SentenceLabelsOptions(PooledOptions):
     """Share of the target spread evenly over all labels."""
     class_weights: dict[str, float] = Field(default={})
     """Weight of a label's loss, 1 where none is given."""
+
+    case_sensitive: bool = False
+    """Take labels that differ in letter case only for different ones; otherwise they are refused as a mistake."""
 
 
 class SentenceLabels(Kind[SentenceLabelsOptions, Tensor]):
@@ -64,8 +68,30 @@ class SentenceLabels(Kind[SentenceLabelsOptions, Tensor]):
 
     @classmethod
     def fit(cls, options: SentenceLabelsOptions, rows: Iterable[Row]) -> Labels:
-        counts = Counter(str(row[options.column]) for row in rows if row.get(options.column) is not None)
-        return {"labels": label_space(counts, column=options.column, what="label")}
+        counts: Counter[str] = Counter()
+        first: dict[str, Row] = {}
+        for row in rows:
+            if row.get(options.column) is not None:
+                label = str(row[options.column])
+                counts[label] += 1
+                first.setdefault(label, row)
+        space = label_space(counts, column=options.column, what="label")
+        known: dict[str, str] = {}
+        for label in space if not options.case_sensitive else ():
+            usual = known.setdefault(label.casefold(), label)
+            if usual != label:
+                raise _other_case(options.column, label, usual, first[label])
+        return {"labels": space}
+
+    def check(self, rows: Iterable[Row]) -> None:
+        """Find labels that training has in another letter case."""
+        if self.options.case_sensitive:
+            return
+        known = {label.casefold(): label for label in self.space}
+        for row in rows:
+            label = row.get(self.options.column)
+            if label is not None and known.get(str(label).casefold(), label) != str(label):
+                raise _other_case(self.options.column, str(label), known[str(label).casefold()], row)
 
     def forward(self, words: Tensor, mask: Tensor) -> Tensor:
         return self.scorer(words, mask)
@@ -123,3 +149,12 @@ class SentenceLabels(Kind[SentenceLabelsOptions, Tensor]):
         """The most frequent label."""
         majority = cls.fit(options, rows)["labels"][0]
         return lambda _: {options.column: majority}
+
+
+def _other_case(column: str, label: str, usual: str, row: Row) -> DataError:
+    return DataError(
+        f"{column!r} is {label!r} here and {usual!r} in most places; spell them alike, or set the task's option "
+        "`case_sensitive: true` if they are two labels",
+        file=row.get("file"),
+        line=row.get("line"),
+    )

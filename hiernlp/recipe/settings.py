@@ -103,6 +103,8 @@ class TaskSettings(Settings):
     ``top`` all), or a learned mix of a range."""
     weight: float = Field(default=1.0, ge=0)
     """Weight of the task's loss."""
+    learning_rate: float | None = Field(default=None, ge=0)
+    """Highest learning rate of the task's own parameters; by default ``training.head_learning_rate``."""
     shortcut: bool = False
     """Let the head read layer 0 besides its place."""
     pair: PairSettings | None = None
@@ -172,6 +174,14 @@ class Recipe(Settings):
                     raise ValueError(
                         f"tasks.{task}.corpora: there is no corpus {corpus!r}{did_you_mean(corpus, self.corpora)}"
                     )
+        if self.training.successive is not None:
+            if self.sampling.order != "sequential":
+                raise ValueError(
+                    "training.successive: holds lower tasks while a higher one has its turn; set "
+                    f"`sampling.order: sequential`, found {self.sampling.order}"
+                )
+            if self.training.precision == "float16":
+                raise ValueError("training.successive: expected precision float32 or bfloat16, found float16")
         seen = set()
         for i, feed in enumerate(self.feeds):
             for key, name in [("from", feed.source)] + [("to", target) for target in feed.to if target != ENCODER]:

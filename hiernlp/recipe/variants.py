@@ -19,7 +19,7 @@ def single_task(recipe: Recipe, task: str) -> Recipe:
     data = recipe.model_dump(mode="json", by_alias=True)
     data["tasks"] = {task: data["tasks"][task]}
     data["feeds"] = []
-    data["training"] |= {"select": "mean", "single_scores": None, "best_per_task": False}
+    data["training"] |= {"select": "mean", "single_scores": None, "best_per_task": False, "successive": None}
     return Recipe.model_validate(data)
 
 

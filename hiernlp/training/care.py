@@ -92,7 +92,7 @@ class Care:
                 if self.converged == "slow" and number % self.every == 0:
                     kept.append(round_)
                     continue
-                tasks = tuple(task for task in tasks_of(corpus) if task not in resting)
+                tasks = tuple(task for task in round_[0].tasks or tasks_of(corpus) if task not in resting)
                 if tasks:
                     kept.append([replace(piece, tasks=tasks) for piece in round_])
             thinned.append(kept)

@@ -25,6 +25,7 @@ from hiernlp.training.data import BatchBuilder, TrainingBatch
 from hiernlp.training.optimizer import build_optimizer, freeze, frozen_layers, learning_rate_factor, set_learning_rates
 from hiernlp.training.sampling import EpochPlanner, Piece
 from hiernlp.training.settings import TrainingSettings
+from hiernlp.training.successive import Successive
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,7 @@ class Trainer:
         builder: builds batches.
         planner: plans which batches.
         settings: how to train.
+        rates: learning rates of tasks that have one of their own.
         evaluate: scores the model as it is and returns the scores and the figure that chooses checkpoints; None for no
             evaluation.
         state_folder: where states to go on from are kept; None for none.
@@ -131,6 +133,7 @@ class Trainer:
         planner: EpochPlanner,
         settings: TrainingSettings,
         accelerator: Accelerator,
+        rates: Mapping[str, float] | None = None,
         evaluate: Callable[[], tuple[dict[str, Scores], float]] | None = None,
         state_folder: Path | None = None,
     ) -> None:
@@ -144,11 +147,16 @@ class Trainer:
         self.progress = Progress()
         self.care = Care.of(settings)
         self.stop_asked = False
-        optimizer = build_optimizer(model, settings, extra=balancer.parameters())
+        optimizer = build_optimizer(model, settings, extra=balancer.parameters(), rates=rates)
         self._wrapped, self._optimizer = accelerator.prepare(model, optimizer)
         self._balancer = balancer.to(accelerator.device)
         if any(True for _ in balancer.parameters()):
             accelerator.register_for_checkpointing(balancer)
+        self._successive: Successive | None = None
+        if settings.successive is not None:
+            order = [task for task in planner.order if any(task in split.tasks for split in builder.splits.values())]
+            self._successive = Successive(model, settings.successive, order=order)
+            accelerator.register_for_checkpointing(self._successive)
 
     def resume(self) -> None:
         """Go on from the state that was saved last, exactly as if training had not stopped."""
@@ -213,6 +221,10 @@ class Trainer:
 
     def step(self, batches: list[TrainingBatch], sums: _Sums) -> None:
         """Do one step: every loss is a mean over all its targets in the step's batches, on all processes."""
+        if self._successive is not None:
+            # In the sequential order all batches of a step train one task.
+            (task,) = {task for batch in batches for task in batch.targets}
+            self._successive.enter(self.progress.epoch, task)
         counts = self._counts(batches)
         processes = self.accelerator.num_processes
         step_losses: dict[str, Tensor] = {}
@@ -233,6 +245,8 @@ class Trainer:
                 step_losses[task] = step_losses[task] + loss.detach() if task in step_losses else loss.detach()
         assert step_total is not None
         sums.add(step_total, step_losses)
+        if self._successive is not None:
+            self._successive.add_gradient()
         if self.settings.clip is not None:
             self.accelerator.clip_grad_norm_(self._wrapped.parameters(), self.settings.clip)
         self._optimizer.step()

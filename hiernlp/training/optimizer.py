@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import nn
@@ -16,17 +16,23 @@ PEAK = "peak"
 
 
 def build_optimizer(
-    model: HierarchicalModel, settings: TrainingSettings, *, extra: Iterable[nn.Parameter] = ()
+    model: HierarchicalModel,
+    settings: TrainingSettings,
+    *,
+    extra: Iterable[nn.Parameter] = (),
+    rates: Mapping[str, float] | None = None,
 ) -> torch.optim.AdamW:
     """Return AdamW with the encoder's layers and the heads in groups of their own.
 
-    The encoder's layer k of L has ``encoder_learning_rate * layer_decay ** (L - k)``; all else has
-    ``head_learning_rate``. Vectors and label embeddings have no weight decay.
+    The encoder's layer k of L has ``encoder_learning_rate * layer_decay ** (L - k)``; a task's own parameters have its
+    learning rate, if it has one, and all else ``head_learning_rate``. Vectors and label embeddings have no weight
+    decay.
 
     Args:
         model: the model.
         settings: learning rates, decay and moments.
         extra: parameters outside the model (a balancer's), without weight decay.
+        rates: learning rates of tasks that have one of their own.
     """
     groups: list[dict[str, object]] = []
     in_encoder: set[int] = set()
@@ -36,8 +42,13 @@ def build_optimizer(
             in_encoder |= {id(p) for p in parameters}
             peak = settings.encoder_learning_rate * settings.layer_decay ** (len(layers) - 1 - layer)
             groups += _split_by_decay(parameters, peak=peak, decay=settings.weight_decay, name=f"encoder.{layer}")
+    placed = set(in_encoder)
+    for task, rate in (rates or {}).items():
+        own = model.own_parameters(task)
+        placed |= {id(p) for p in own}
+        groups += _split_by_decay(own, peak=rate, decay=settings.weight_decay, name="heads")
     undecayed = {id(p) for p in model.label_embeddings.parameters()}
-    rest = [p for p in model.parameters() if id(p) not in in_encoder]
+    rest = [p for p in model.parameters() if id(p) not in placed]
     decayed = [p for p in rest if id(p) not in undecayed]
     peak = settings.head_learning_rate
     groups += _split_by_decay(decayed, peak=peak, decay=settings.weight_decay, name="heads")

@@ -50,11 +50,22 @@ def probabilities(sizes: Sequence[float], settings: SamplingSettings, *, epoch: 
     return weights / weights.sum()
 
 
+@dataclass(frozen=True)
+class _Stream:
+    """Batches of one corpus that train the same tasks; ``number`` tells streams of a corpus apart."""
+
+    corpus: str
+    tasks: tuple[str, ...] | None
+    number: int
+
+
 class EpochPlanner:
     """Plans the batches of an epoch.
 
     Args:
         sizes: number of subwords of each sentence of each corpus, special ones included.
+        tasks: the tasks that each corpus trains, bottom-up; needed unless the order is mixed.
+        order: all tasks, bottom-up; needed for the sequential order.
         settings: the sampling scheme.
         budget: most subwords a batch, padding included.
         seed: the seed.
@@ -73,8 +84,12 @@ class EpochPlanner:
         epochs: int,
         processes: int = 1,
         accumulation: int = 1,
+        tasks: Mapping[str, Sequence[str]] | None = None,
+        order: Sequence[str] = (),
     ) -> None:
         self.sizes = dict(sizes)
+        self.tasks = {corpus: tuple(found) for corpus, found in (tasks or {}).items()}
+        self.order = tuple(order)
         self.settings = settings
         self.budget = budget
         self.seed = seed
@@ -84,40 +99,56 @@ class EpochPlanner:
 
     def plan(self, epoch: int) -> list[list[list[Piece]]]:
         """Return the steps of an epoch, counted from 0: for each step its rounds, for each round a piece a process."""
-        rounds = self._rounds(epoch)
-        return [rounds[at : at + self.accumulation] for at in range(0, len(rounds), self.accumulation)]
+        steps: list[list[list[Piece]]] = []
+        for number, streams in enumerate(self._stages()):
+            # No step has batches of two stages.
+            rounds = self._rounds(epoch, streams, stage=number)
+            steps += [rounds[at : at + self.accumulation] for at in range(0, len(rounds), self.accumulation)]
+        return steps
 
-    def _rounds(self, epoch: int) -> list[list[Piece]]:
-        batches = {corpus: self._batches(corpus, epoch, 0) for corpus in self.sizes}
-        amounts = [-(-len(found) // self.processes) for found in batches.values()]
-        names = list(batches)
-        generator = np.random.default_rng([self.seed, epoch, 1])
+    def _stages(self) -> list[list[_Stream]]:
+        """Return the streams whose batches are mixed, stage by stage."""
+        if self.settings.order == "mixed":
+            return [[_Stream(corpus, None, 0) for corpus in self.sizes]]
+        streams = [
+            _Stream(corpus, (task,), number) for corpus in self.sizes for number, task in enumerate(self.tasks[corpus])
+        ]
+        if self.settings.order == "random":
+            return [streams]
+        stages = [[stream for stream in streams if stream.tasks == (task,)] for task in self.order]
+        return [stage for stage in stages if stage]
+
+    def _rounds(self, epoch: int, streams: list[_Stream], *, stage: int) -> list[list[Piece]]:
+        batches = [self._batches(stream, epoch, 0) for stream in streams]
+        amounts = [-(-len(found) // self.processes) for found in batches]
+        generator = np.random.default_rng([self.seed, epoch, 1, stage] if stage else [self.seed, epoch, 1])
         total = self.settings.batches_per_epoch or sum(amounts)
         if self.settings.scheme == "sequential":
-            order = np.repeat(np.arange(len(names)), amounts)[:total]
+            order = np.repeat(np.arange(len(streams)), amounts)[:total]
         elif self.settings.scheme == "proportional" and self.settings.batches_per_epoch is None:
             # Every batch exactly once, in random order, rather than drawn with replacement.
-            order = generator.permutation(np.repeat(np.arange(len(names)), amounts))
+            order = generator.permutation(np.repeat(np.arange(len(streams)), amounts))
         else:
             shares = probabilities(amounts, self.settings, epoch=epoch, epochs=self.epochs)
-            order = generator.choice(len(names), size=total, p=shares)
-        taken = dict.fromkeys(names, 0)
-        passes = dict.fromkeys(names, 0)
+            order = generator.choice(len(streams), size=total, p=shares)
+        taken = [0] * len(streams)
+        passes = [0] * len(streams)
         rounds: list[list[Piece]] = []
-        for chosen in order:
-            corpus = names[int(chosen)]
+        for chosen in map(int, order):
+            stream = streams[chosen]
             pieces: list[Piece] = []
             for _ in range(self.processes):
-                if taken[corpus] == len(batches[corpus]):
-                    passes[corpus] += 1
-                    batches[corpus] = self._batches(corpus, epoch, passes[corpus])
-                    taken[corpus] = 0
-                pieces.append(Piece(corpus, batches[corpus][taken[corpus]]))
-                taken[corpus] += 1
+                if taken[chosen] == len(batches[chosen]):
+                    passes[chosen] += 1
+                    batches[chosen] = self._batches(stream, epoch, passes[chosen])
+                    taken[chosen] = 0
+                pieces.append(Piece(stream.corpus, batches[chosen][taken[chosen]], stream.tasks))
+                taken[chosen] += 1
             rounds.append(pieces)
         return rounds
 
-    def _batches(self, corpus: str, epoch: int, again: int) -> list[list[int]]:
-        # Passes beyond the first within one epoch take numbers that no epoch has.
-        number = epoch + again * (self.epochs + 1)
-        return plan_batches(self.sizes[corpus], budget=self.budget, seed=self.seed, epoch=number)
+    def _batches(self, stream: _Stream, epoch: int, again: int) -> list[list[int]]:
+        # Passes beyond the first within one epoch, and other streams of the corpus, take numbers that no epoch has.
+        streams = 1 if stream.tasks is None else len(self.tasks[stream.corpus])
+        number = epoch + (again * streams + stream.number) * (self.epochs + 1)
+        return plan_batches(self.sizes[stream.corpus], budget=self.budget, seed=self.seed, epoch=number)

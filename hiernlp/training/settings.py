@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hiernlp.settings import Settings
 
 
 class SamplingSettings(Settings):
-    """Which corpus the next batch comes from, where there are several."""
+    """Which corpus, and which of its tasks, the next batch trains."""
 
+    order: Literal["mixed", "random", "sequential"] = "mixed"
+    """``mixed``: a batch trains all tasks that its corpus annotates. ``random``: a batch trains one task, whichever is
+    drawn; every batch of a corpus comes once for each of its tasks. ``sequential``: the same task by task, bottom-up:
+    all batches of the lowest, then all of the next, in every epoch (Hashimoto et al. 2017, section 3.2)."""
     scheme: Literal["proportional", "sqrt", "temperature", "annealed", "uniform", "sequential"] = "proportional"
     """With n batches a corpus: ``proportional`` to n, to its square root, to n^(1/temperature); ``annealed``: from
     proportional at first to n^0.2 in the last epoch; ``uniform``; ``sequential``: all of the first corpus, then all of
@@ -19,7 +23,29 @@ class SamplingSettings(Settings):
     temperature: float = Field(default=2.0, gt=0)
     """For ``temperature``: 1 is proportional, large is nearly uniform."""
     batches_per_epoch: int | None = Field(default=None, ge=1)
-    """Length of an epoch; by default as many batches as all corpora have."""
+    """Length of an epoch; by default as many batches as all corpora have (for each of their tasks, unless mixed)."""
+
+    @model_validator(mode="after")
+    def _length_is_known(self) -> Self:
+        if self.order == "sequential" and self.batches_per_epoch is not None:
+            raise ValueError(
+                "batches_per_epoch: does not say how many batches each task gets; leave it out with "
+                "`order: sequential`, in which every task sees all its batches"
+            )
+        return self
+
+
+class SuccessiveSettings(Settings):
+    """Successive regularisation (Hashimoto et al. 2017, section 3.2).
+
+    While a task is trained, what the tasks below it use is held near the values that it had when their turn ended;
+    while the lowest is trained, the embeddings are held near theirs at the end of the epoch before.
+    """
+
+    delta: float = Field(default=1e-3, ge=0)
+    """Weight of the squared distance of the encoder's parameters."""
+    head_delta: float = Field(default=1e-2, ge=0)
+    """Weight of the squared distance of the lower tasks' own parameters and label embeddings."""
 
 
 class TrainingSettings(Settings):
@@ -82,6 +108,8 @@ class TrainingSettings(Settings):
     ends."""
     converged_every: int = Field(default=4, ge=2)
     """For ``slow``: the first of every so many batches of each corpus trains all its tasks."""
+    successive: SuccessiveSettings | None = None
+    """Hold the parameters of lower tasks while a higher one is trained; needs ``sampling.order: sequential``."""
     checkpoint_every: int | None = Field(default=None, ge=1)
     """Save a state to go on from every so many steps, besides after each evaluation."""
     log_every: int = Field(default=20, ge=1)

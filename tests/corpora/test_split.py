@@ -84,3 +84,16 @@ def test_no_share_leaves_all_to_training():
 def test_impossible_shares_are_refused(options):
     with pytest.raises(ValidationError):
         Split(**options)
+
+
+@given(st.integers(1, 60), shares)
+def test_a_cut_from_the_end_keeps_the_order(size, share):
+    split = Split(dev=share[0], test=share[1], by="end")
+    wanted = [name for name, value in (("dev", share[0]), ("test", share[1])) if value]
+    if size - sum(max(1, round(value * size)) for value in share if value) < 1:
+        with pytest.raises(DataError, match="to cut from the end"):
+            cut(corpus([None] * size), split)
+        return
+    found = rows(cut(corpus([None] * size), split))
+    assert [i for name in ["train", *wanted] for i in found[name]] == list(range(size))
+    assert len(found[wanted[0]]) == max(1, round(dict(zip(("dev", "test"), share, strict=True))[wanted[0]] * size))

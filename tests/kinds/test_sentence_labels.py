@@ -76,3 +76,19 @@ def test_the_baseline_is_the_most_frequent_label() -> None:
 def test_an_unknown_class_weight_lists_the_labels() -> None:
     with pytest.raises(DataError, match="labels are a, b"):
         make(["a", "b"], class_weights={"c": 1.0})
+
+
+def test_labels_in_another_letter_case() -> None:
+    options = SentenceLabelsOptions(column="s")
+    rows = [
+        {"words": ["w"], "s": label, "file": "f.tsv", "line": line}
+        for line, label in enumerate(["NEUTRAL", "yes", "NEUTRAL", "Neutral"], start=2)
+    ]
+    with pytest.raises(DataError, match=r"f.tsv, line 5: 's' is 'Neutral' here and 'NEUTRAL' in most places"):
+        SentenceLabels.fit(options, rows)
+    apart = SentenceLabelsOptions(column="s", case_sensitive=True)
+    assert SentenceLabels.fit(apart, rows)["labels"] == ["NEUTRAL", "Neutral", "yes"]
+    kind = SentenceLabels(options=options, labels=SentenceLabels.fit(options, rows[:3]), hidden_size=4)
+    kind.check([*rows[:3], {"words": ["w"], "s": "never seen"}, {"words": ["w"], "s": None}])
+    with pytest.raises(DataError, match=r"line 5: 's' is 'Neutral' here"):
+        kind.check(rows)

@@ -52,6 +52,18 @@ def test_every_parameter_is_in_one_group(model: Any) -> None:
     assert (of[id(extra)]["lr"], of[id(extra)]["name"]) == (1e-2, "heads")
 
 
+def test_a_task_may_have_a_learning_rate_of_its_own(model: Any) -> None:
+    optimizer = build_optimizer(model, TrainingSettings(head_learning_rate=1e-2), rates={"type": 0.5, "shared": 0.25})
+    found = [id(p) for group in optimizer.param_groups for p in group["params"]]
+    assert sorted(found) == sorted(id(p) for p in model.parameters())
+    of = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
+    for name, parameter in model.named_parameters():
+        if not name.startswith("scheme"):
+            task = name.split(".")[1]
+            expected = {"type": 0.5, "shared": 0.25}.get(task, 1e-2) if not name.startswith("label") else 1e-2
+            assert of[id(parameter)] == expected, name
+
+
 def test_learning_rates_are_shares_of_their_peaks(model: Any) -> None:
     settings = TrainingSettings(layer_decay=0.5, encoder_learning_rate=1e-3, head_learning_rate=1e-2)
     optimizer = build_optimizer(model, settings)

@@ -129,9 +129,74 @@ def test_the_length_of_an_epoch() -> None:
 
 def test_passes_beyond_the_first_shuffle_anew() -> None:
     found = [p.indices for p in pieces(planner(scheme="uniform", batches_per_epoch=200).plan(0)) if p.corpus == "small"]
-    size = len(planner()._batches("small", 0, 0))
+    size = sum(p.corpus == "small" for p in pieces(planner().plan(0)))
     passes = [found[at : at + size] for at in range(0, len(found) - size + 1, size)]
     assert len(passes) > 2
     for one in passes:
         assert sorted(i for batch in one for i in batch) == list(range(len(SIZES["small"])))
     assert passes[0] != passes[1]
+
+
+TASKS = {"large": ("tags", "trees"), "middle": ("trees",), "small": ("chunks",)}
+ORDER = ("tags", "chunks", "trees")
+
+
+def one_task(
+    *, order: str, epochs: int = 5, processes: int = 1, accumulation: int = 1, **settings: Any
+) -> EpochPlanner:
+    return EpochPlanner(
+        SIZES,
+        settings=SamplingSettings(order=order, **settings),  # type: ignore[arg-type]
+        budget=40,
+        seed=3,
+        epochs=epochs,
+        processes=processes,
+        accumulation=accumulation,
+        tasks=TASKS,
+        order=ORDER,
+    )
+
+
+@pytest.mark.parametrize("order", ["random", "sequential"])
+@pytest.mark.parametrize("epoch", [0, 3])
+def test_one_task_a_batch_and_every_sentence_once_for_each_task(order: str, epoch: int) -> None:
+    seen: Counter[tuple[str, str, int]] = Counter()
+    for step in one_task(order=order).plan(epoch):
+        ((piece,),) = step
+        assert piece.tasks is not None
+        (task,) = piece.tasks
+        seen.update((piece.corpus, task, i) for i in piece.indices)
+    expected = {
+        (corpus, task, i) for corpus, tasks in TASKS.items() for task in tasks for i in range(len(SIZES[corpus]))
+    }
+    assert seen == Counter(expected)
+
+
+def test_tasks_have_their_turns_bottom_up() -> None:
+    steps = one_task(order="sequential", accumulation=4).plan(1)
+    tasks = [[piece.tasks for round_ in step for piece in round_] for step in steps]
+    assert all(len(set(found)) == 1 for found in tasks)
+    turns = [found[0] for found in tasks]
+    assert [a for a, b in pairwise([*turns, None]) if a != b] == [(task,) for task in ORDER]
+    # A task that two corpora train has the batches of both mixed.
+    trees = [step[0][0].corpus for step in steps if step[0][0].tasks == ("trees",)]
+    assert len({a for a, b in pairwise(trees) if a != b}) == 2
+    assert trees != sorted(trees)
+
+
+def test_tasks_of_one_corpus_are_shuffled_apart() -> None:
+    steps = one_task(order="sequential").plan(0)
+    of_task = {
+        task: [step[0][0].indices for step in steps if step[0][0].corpus == "large" and step[0][0].tasks == (task,)]
+        for task in ("tags", "trees")
+    }
+    assert of_task["tags"] != of_task["trees"]
+
+
+def test_mixed_batches_train_all_that_is_annotated() -> None:
+    assert all(piece.tasks is None for step in planner().plan(0) for round_ in step for piece in round_)
+
+
+def test_a_length_without_turns() -> None:
+    with pytest.raises(ValueError, match="every task sees all its batches"):
+        SamplingSettings(order="sequential", batches_per_epoch=5)
