@@ -450,7 +450,6 @@ def read_scores(folder: Path) -> dict[str, Any]:
 
 __all__ = [
     "LOG",
-    "SCORES",
     "Experiment",
     "Run",
     "check_select",

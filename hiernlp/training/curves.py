@@ -29,13 +29,13 @@ class Curves:
         losses: training losses.
         scores: main scores on the development data.
         mains: which figure the main score is, by task.
-        mean: the mean of the scores relative to their references, where the log has it.
+        figure: the figure that chooses checkpoints.
     """
 
     losses: dict[str, Points] = field(default_factory=dict)
     scores: dict[str, Points] = field(default_factory=dict)
     mains: dict[str, str] = field(default_factory=dict)
-    mean: Points = field(default_factory=list)
+    figure: Points = field(default_factory=list)
 
     @classmethod
     def of(cls, log: Iterable[Mapping[str, Any]]) -> Curves:
@@ -58,8 +58,8 @@ class Curves:
                 for task, scores in (line.get("scores") or {}).items():
                     curves.mains[task] = scores["main"]
                     _add(curves.scores, task, step, scores["values"].get(scores["main"]))
-                if _finite(mean := line.get("mean_relative")):
-                    curves.mean.append((step, mean))
+                if _finite(figure := line.get("figure")):
+                    curves.figure.append((step, figure))
         return curves
 
     @property
@@ -123,9 +123,9 @@ def figure(log: Iterable[Mapping[str, Any]]) -> Figure:
         right.plot(
             steps, values, marker="o", markersize=3.5, linewidth=1.6, label=name, gid=f"score:{task}", **looks[task]
         )
-    if curves.mean:
-        steps, values = _columns(curves.mean)
-        right.plot(steps, values, color=INK, linewidth=2.4, alpha=0.55, label="mean, relative", gid="mean")
+    if curves.figure:
+        steps, values = _columns(curves.figure)
+        right.plot(steps, values, color=INK, linewidth=2.4, alpha=0.55, label="chooses checkpoints", gid="figure")
     for axes in (left, right):
         if axes.get_lines():
             # Beside the lines, so that it never covers one.

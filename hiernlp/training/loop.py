@@ -150,7 +150,7 @@ class Trainer:
         optimizer = build_optimizer(model, settings, extra=balancer.parameters(), rates=rates)
         self._wrapped, self._optimizer = accelerator.prepare(model, optimizer)
         self._balancer = balancer.to(accelerator.device)
-        if any(True for _ in balancer.parameters()):
+        if balancer.state_dict():
             accelerator.register_for_checkpointing(balancer)
         self._successive: Successive | None = None
         if settings.successive is not None:

@@ -71,7 +71,7 @@ def _line(event: Event) -> dict[str, Any]:
             return {"event": "step", **asdict(event)}
         case Evaluated():
             scores = {t: {"main": s.main, "values": s.values} for t, s in event.scores.items()}
-            return {"event": "evaluation", **asdict(event), "scores": scores, "mean_relative": event.figure}
+            return {"event": "evaluation", **asdict(event), "scores": scores}
         case Ended():
             return {"event": "end", **asdict(event)}
 

@@ -108,6 +108,7 @@ class TrainingSettings(Settings):
     ends."""
     converged_every: int = Field(default=4, ge=2)
     """For ``slow``: the first of every so many batches of each corpus trains all its tasks."""
+
     successive: SuccessiveSettings | None = None
     """Hold the parameters of lower tasks while a higher one is trained; needs ``sampling.order: sequential``."""
     checkpoint_every: int | None = Field(default=None, ge=1)
@@ -120,3 +121,11 @@ class TrainingSettings(Settings):
     """Most subwords a batch in evaluation, padding included."""
     workers: int = Field(default=0, ge=0)
     """Processes that prepare batches; 0 prepares them in the training process."""
+
+    @model_validator(mode="after")
+    def _care_begins(self) -> Self:
+        given = {"converged_margin", "converged", "converged_every"} & self.model_fields_set
+        changed = [name for name in sorted(given) if getattr(self, name) != type(self).model_fields[name].default]
+        if changed and self.converged_after is None:
+            raise ValueError(f"{changed[0]}: has no effect before a task converges; set `converged_after`, too")
+        return self

@@ -23,7 +23,6 @@ def test_fixed_weights() -> None:
 
 def test_random_weights_sum_to_the_number_of_tasks_and_are_fair() -> None:
     made = Random(options=RandomOptions(), weights={"a": 1.0, "b": 1.0})
-    torch.manual_seed(5)
     found = []
     for _ in range(3000):
         gradients = torch.autograd.grad(made.combine(LOSSES), list(LOSSES.values()))
@@ -32,9 +31,9 @@ def test_random_weights_sum_to_the_number_of_tasks_and_are_fair() -> None:
     assert (weights > 0).all()
     torch.testing.assert_close(weights.sum(1), torch.full((3000,), 2.0))
     torch.testing.assert_close(weights.mean(0), torch.ones(2), atol=0.05, rtol=0)
-    torch.manual_seed(5)
-    again = [g.item() for g in torch.autograd.grad(made.combine(LOSSES), list(LOSSES.values()))]
-    assert again == found[0]
+    again = Random(options=RandomOptions(), weights={"a": 1.0, "b": 1.0})
+    again.load_state_dict({"_extra_state": 2})
+    assert [g.item() for g in torch.autograd.grad(again.combine(LOSSES), list(LOSSES.values()))] == found[2]
 
 
 def test_one_task_alone_has_weight_one() -> None:

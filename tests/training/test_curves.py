@@ -28,7 +28,7 @@ def evaluation(step: int, share: float) -> dict[str, Any]:
         "step": step,
         "epoch": 1.0,
         "scores": {"upos": {"main": "accuracy", "values": {"accuracy": share, "macro_f1": 0.1}}},
-        "mean_relative": share / 2,
+        "figure": share / 2,
     }
 
 
@@ -36,7 +36,7 @@ def test_curves_are_gathered_by_task() -> None:
     curves = Curves.of([*steps(2), evaluation(20, 0.5), {"event": "start"}, evaluation(30, 0.75)])
     assert curves.losses == {"upos": [(10, 1.0), (20, 0.5)], "chunks": [(10, 2.0), (20, 1.0)]}
     assert curves.scores == {"upos": [(20, 0.5), (30, 0.75)]}
-    assert curves.mean == [(20, 0.25), (30, 0.375)]
+    assert curves.figure == [(20, 0.25), (30, 0.375)]
     assert curves.tasks == ["upos", "chunks"]
 
 
@@ -64,7 +64,7 @@ def test_each_task_is_one_strong_line_a_panel() -> None:
     picture = figure([*steps(60), evaluation(600, 0.9), evaluation(700, 0.95)])
     left, right = picture.axes
     names = [line.get_gid() for line in [*left.get_lines(), *right.get_lines()] if line.get_gid()]
-    assert names == ["loss:upos", "loss:chunks", "score:upos", "mean"]
+    assert names == ["loss:upos", "loss:chunks", "score:upos", "figure"]
     smoothed = next(line for line in left.get_lines() if line.get_gid() == "loss:upos")
     assert len(np.asarray(smoothed.get_xdata())) == 60
 

@@ -29,7 +29,7 @@ def test_lines(tmp_path: Path) -> None:
     assert [line["event"] for line in lines] == ["step", "evaluation", "end"]
     assert lines[0]["losses"] == {"upos": 1.0}
     assert lines[1]["scores"] == {"upos": {"main": "accuracy", "values": {"accuracy": 0.75}}}
-    assert lines[1]["mean_relative"] == 0.7
+    assert lines[1]["figure"] == 0.7
     assert lines[2]["reason"] == "finished"
 
 
