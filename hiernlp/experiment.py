@@ -81,6 +81,7 @@ def prepare(recipe: Recipe, *, base: Path | None = None) -> Experiment:
             # Test data are left alone until someone evaluates on them.
             sources={split: getattr(settings, split) for split in ("train", "dev") if getattr(settings, split)},
             split=settings.split,
+            rename=settings.rename,
             base=base,
         )
         for corpus, settings in recipe.corpora.items()

@@ -109,6 +109,7 @@ def _of_recipe(bundle: Bundle, recipe: Recipe | None, split: str) -> dict[str, E
             options=settings.options,
             sources={s: getattr(settings, s) for s in dict.fromkeys(("train", split)) if getattr(settings, s)},
             split=settings.split,
+            rename=settings.rename,
             base=Path(),
         )
         if split in splits:
@@ -128,11 +129,13 @@ def _given(bundle: Bundle, recipe: Recipe | None, corpus: str, reader: str | Non
             f"--corpus {corpus}: its suffix does not tell how to read it; give --reader {'|'.join(readers.names())}"
         )
     # The options by which the training corpora of that format were read fit the user's files best.
-    known = [settings.options for settings in recipe.corpora.values() if settings.reader == name] if recipe else []
+    same = [settings for settings in recipe.corpora.values() if settings.reader == name] if recipe else []
+    known = [(settings.options, settings.rename) for settings in same]
     problem: HierNLPError | None = None
-    for options in known or [{}]:
+    for options, rename in known or [({}, {})]:
+        sources = {"train": [corpus]}
         try:
-            rows = load_corpus(reader=name, options=options, sources={"train": [corpus]}, base=Path())["train"]
+            rows = load_corpus(reader=name, options=options, sources=sources, rename=rename, base=Path())["train"]
         except RecipeError as error:
             if known or name not in readers.names():
                 raise

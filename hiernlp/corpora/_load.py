@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hiernlp.corpora._cache import DEFAULT_CACHE
+from hiernlp.corpora._schema import BASE, SECOND
 from hiernlp.corpora._split import Split, cut
 from hiernlp.errors import RecipeError, did_you_mean
 from hiernlp.registry import readers
@@ -26,6 +27,7 @@ def load_corpus(
     sources: Mapping[str, Sequence[str]],
     base: Path,
     split: Split | None = None,
+    rename: Mapping[str, str] | None = None,
     cache_dir: Path | None = DEFAULT_CACHE,
 ) -> dict[str, datasets.Dataset]:
     """Read a corpus into the annotation schema (see :mod:`hiernlp.corpora`).
@@ -36,13 +38,15 @@ def load_corpus(
         sources: for ``train``, ``dev`` and ``test``, any of them, the files or patterns (the hub reader: split names).
         base: the folder that relative paths start from, such as the recipe's.
         split: shares to cut from ``train``.
+        rename: other names for annotation columns, by the names that the reader gives them.
         cache_dir: where Arrow files are kept; None keeps the corpus in memory.
 
     Returns:
         The splits that there are, in the order of :data:`SPLITS`.
 
     Raises:
-        RecipeError: there is no such reader, option or split, or a split is given both by files and by share.
+        RecipeError: there is no such reader, option, split or column to rename, two columns would have one name, or a
+            split is given both by files and by share.
         DataError: the sources cannot be read as declared, or hold no sentence.
     """
     if reader not in readers.names():
@@ -62,10 +66,25 @@ def load_corpus(
 
     part = readers.load(reader)
     made = part(_settings(part.Options, options))
+    _check_names(list(made.columns()), rename or {})
     splits = {name: made.read(files, base=base, cache_dir=cache_dir) for name, files in given.items()}
     if split and shares:
         splits |= cut(splits["train"], split)
-    return {name: splits[name] for name in SPLITS if name in splits}
+    return {name: _renamed(splits[name], rename or {}) for name in SPLITS if name in splits}
+
+
+def _check_names(columns: Sequence[str], rename: Mapping[str, str]) -> None:
+    for old, new in rename.items():
+        if old not in columns:
+            raise RecipeError(f"rename.{old}: the reader gives no such column{did_you_mean(old, columns)}")
+        kept = [rename.get(column, column) for column in columns]
+        if new in (*BASE, SECOND) or kept.count(new) > 1:
+            raise RecipeError(f"rename.{old}: there is a column {new!r} already; choose another name")
+
+
+def _renamed(dataset: datasets.Dataset, rename: Mapping[str, str]) -> datasets.Dataset:
+    present = {old: new for old, new in rename.items() if old in dataset.column_names}
+    return dataset.rename_columns(present) if present else dataset
 
 
 def _settings(kind: type[Settings], options: Mapping[str, Any] | Settings) -> Settings:

@@ -71,6 +71,9 @@ class CorpusSettings(Settings):
     """Test data, for ``hiernlp evaluate`` only."""
     split: Split = Split()
     """Shares to cut from the training data."""
+    rename: dict[str, str] = {}
+    """Other names for annotation columns, by the reader's names: two corpora whose labels differ in kind (``upos`` of
+    one, ``upos: old_upos`` of the other) then train two tasks, each with a label space of its own."""
 
     @model_validator(mode="after")
     def _has_training_data(self) -> CorpusSettings:

@@ -90,3 +90,16 @@ def test_readers_are_found_by_their_files():
 def test_importing_the_package_is_light():
     code = "import sys, hiernlp.corpora; assert not {'datasets', 'torch', 'pyarrow', 'spacy'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_columns_by_other_names(write, tmp_path):
+    write("a N\nb V\n\n", "c.txt")
+    made = {"reader": "columns", "options": {"columns": {"words": 0, "tag": 1}}, "sources": {"train": ["c.txt"]}}
+    found = load_corpus(**made, base=tmp_path, rename={"tag": "old_tag"}, cache_dir=None)["train"]
+    assert found["old_tag"][:] == [["N", "V"]]
+    assert "tag" not in found.column_names
+    with pytest.raises(RecipeError, match=r"rename\.tga: the reader gives no such column; did you mean 'tag'"):
+        load_corpus(**made, base=tmp_path, rename={"tga": "x"})
+    for taken in ("words", "file", "second"):
+        with pytest.raises(RecipeError, match=rf"rename\.tag: there is a column '{taken}' already"):
+            load_corpus(**made, base=tmp_path, rename={"tag": taken})
