@@ -160,7 +160,7 @@ def test_evaluate_choices(cli: Callable[..., Result], model: Path, corpora: Path
     train = json.loads(cli("evaluate", model, "--split", "train", "--json").out)
     assert train["tasks"]["upos"]["values"]["words"] > 300
     whole = json.loads(cli("evaluate", model, "--json").out)["tasks"]
-    of_talk = {"chunks", "mood", "length", "topics"}
+    of_talk = {"chunks", "mood", "length", "topics", "shared", "holds"}
     given = json.loads(cli("evaluate", model, "--json", "--corpus", corpora / "dev.conllu").out)
     assert given["split"] is None
     assert given["tasks"] == {task: whole[task] for task in whole if task not in of_talk}
@@ -434,3 +434,23 @@ def test_what_the_system_refuses_is_one_line(
     monkeypatch.setattr("hiernlp.files.tempfile.mkstemp", refuse)
     done = cli("analyze", model, "-o", tmp_path / "out", stdin=b"the cat")
     check_mistake(done, "hiernlp: /read/only: Permission denied")
+
+
+def test_pairs_on_the_command_line(cli: Callable[..., Result], model: Path, tmp_path: Path) -> None:
+    (tmp_path / "pairs.tsv").write_bytes(b"the cat sees a dog\ta dog\r\n\r\nmary\tjohn\n")
+    found = cli("analyze", model, tmp_path / "pairs.tsv", "--input", "pairs", "--format", "json")
+    assert found.code == 0, found.err
+    sentences = json.loads(found.out)["sentences"]
+    assert [(" ".join(s["words"]), " ".join(s["second"])) for s in sentences] == [
+        ("the cat sees a dog", "a dog"),
+        ("mary", "john"),
+    ]
+    assert all(set(s["annotations"]) == {"shared", "holds"} for s in sentences)
+    shown = cli("analyze", model, "--input", "pairs", "--tasks", "shared", stdin=b"a cat\ta dog\n")
+    assert shown.out.splitlines()[:2] == ["a cat", "a dog"]
+    for text, told in ((b"a cat\ta dog\nmary\t\n", "line 2: expected two sentences"), (b"a cat", "found 1")):
+        check_mistake(cli("analyze", model, "--input", "pairs", stdin=text), "standard input, line", told)
+    check_mistake(
+        cli("analyze", model, "--input", "pairs", "--format", "conllu", stdin=b"a\tb\n"),
+        "CoNLL-U holds single sentences",
+    )
