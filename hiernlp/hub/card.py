@@ -12,10 +12,12 @@ if TYPE_CHECKING:
 
 def model_card(bundle: Bundle) -> str:
     """Return the card as Markdown with the hub's metadata on top."""
+    model = bundle.model
+    of_words = [task for task in model.tasks if model.heads[task].level != "sentence"]
     metadata = {
         "library_name": "hiernlp",
         "language": bundle.language,
-        "pipeline_tag": "token-classification",
+        "pipeline_tag": "token-classification" if of_words else "text-classification",
         "tags": ["hiernlp", "multi-task", *sorted({task.kind for task in bundle.tasks.values()})],
     }
     source = bundle.recipe.get("encoder", {}).get("name")
@@ -35,22 +37,18 @@ def model_card(bundle: Bundle) -> str:
         layer = f"mix of {task.place.low} to {task.place.high}" if task.place.is_mix else str(task.place.high)
         found = scores.get(name)
         figure = f"{found['main']} {found['values'][found['main']]:.4f}" if found else ""
-        lines.append(f"| {name} | {task.kind} | {layer} | {figure} |")
+        reading = f" on pairs, {task.pair.get('encode', 'apart')}" if task.pair is not None else ""
+        lines.append(f"| {name} | {task.kind}{reading} | {layer} | {figure} |")
     if bundle.model.feeds:
         fed = ", ".join(f"{feed.source} to {feed.target or 'the layers above'}" for feed in bundle.model.feeds)
         lines += ["", f"Beliefs fed upward: {fed}."]
     corpora = bundle.recipe.get("corpora", {})
     if corpora:
         lines += ["", f"Trained on: {', '.join(corpora)} (see `recipe.yaml`)."]
-    lines += [
-        "",
-        "```python",
-        "import hiernlp",
-        "",
-        'analyzer = hiernlp.load("path/to/this/folder")',
-        'document = analyzer("Leibniz was born in Leipzig. He studied law.")',
-        "print(document)",
-        "```",
-        "",
-    ]
+    lines += ["", "```python", "import hiernlp", "", 'analyzer = hiernlp.load("path/to/this/folder")']
+    if len(model.pair_tasks) < len(model.tasks):
+        lines.append('print(analyzer("Leibniz was born in Leipzig. He studied law."))')
+    if model.pair_tasks:
+        lines.append('print(analyzer.pairs([("A man is asleep.", "Nobody is awake.")]))')
+    lines += ["```", ""]
     return "\n".join(lines)

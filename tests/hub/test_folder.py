@@ -100,6 +100,9 @@ def test_what_lies_in_it(trained: tuple[Path, Bundle]) -> None:
     assert "| upos | token_labels | 1 | accuracy 0." in card
     assert "| entities | nested_spans | mix of 1 to 3 | f1 " in card
     assert "dependencies to the layers above" in card
+    assert "| shared | sentence_scores on pairs, apart | 2 | pearson " in card
+    assert "| holds | sentence_labels on pairs, together | 4 | " in card
+    assert "analyzer.pairs(" in card
 
 
 def test_a_reference_by_hand_of_what_the_analyzer_says(trained: tuple[Path, Bundle]) -> None:
