@@ -311,3 +311,22 @@ def test_mistakes_in_pairs(tmp_path: Path) -> None:
         TablesOptions(words="a", second="b", columns={"upos": "u"}, types={"upos": "tags"})
     with pytest.raises(ValueError, match="cannot be called 'second'"):
         TablesOptions(words="a", columns={"second": "b"})
+
+
+@pytest.mark.corpora
+def test_pairs_of_a_real_corpus(real_data: Path) -> None:
+    options = TablesOptions(
+        text="sentence_A",
+        second="sentence_B",
+        columns={"relatedness": "relatedness_score", "entailment": "entailment_judgment"},
+        types={"relatedness": "number"},
+    )
+    sizes = {"train.tsv": 4500, "trial.tsv": 500, "test.tsv": 4927}
+    for name, size in sizes.items():
+        rows = Tables(options).read([name], base=real_data / "sick", cache_dir=None)
+        assert len(rows) == size
+        assert all(rows["words"][:])
+        assert all(rows["second"][:])
+        assert {1.0, 5.0} <= set(rows["relatedness"][:])
+        assert all(1 <= score <= 5 for score in rows["relatedness"][:])
+        assert set(rows["entailment"][:]) == {"NEUTRAL", "ENTAILMENT", "CONTRADICTION"}
