@@ -71,11 +71,12 @@ def main() -> None:
     parser.add_argument("--report", type=Path, default=Path("docs/results.md"), help="the page to write into")
     parser.add_argument("--seeds", default="1,2,3", help="seeds of the joint model and of each task alone")
     parser.add_argument("--variant-seeds", default="1", help="seeds of the variants; none where empty")
+    parser.add_argument("--set", action="append", default=[], help="change the recipe of every run: path=value")
     parser.add_argument("--only-report", action="store_true", help="train nothing, report what is finished")
     arguments = parser.parse_args()
     data = arguments.data.resolve()
     recipe = load_recipe(RECIPE)
-    paths: list[str] = []
+    paths: list[str] = list(arguments.set)
     for corpus, settings in recipe.corpora.items():
         for split in ("train", "dev", "test"):
             for file in getattr(settings, split):
