@@ -1,0 +1,23 @@
+"""From a recipe to a trained model folder: corpora, label spaces, model, training, evaluation, saving."""
+
+from __future__ import annotations
+
+from hiernlp.experiment.choice import check_select, with_known_scores
+from hiernlp.experiment.folders import BEGUN_WITH, LOG, STATE, TRAINING, dumped, is_finished, read_scores
+from hiernlp.experiment.preparation import Experiment, prepare
+from hiernlp.experiment.run import Run
+
+__all__ = [
+    "BEGUN_WITH",
+    "LOG",
+    "STATE",
+    "TRAINING",
+    "Experiment",
+    "Run",
+    "check_select",
+    "dumped",
+    "is_finished",
+    "prepare",
+    "read_scores",
+    "with_known_scores",
+]

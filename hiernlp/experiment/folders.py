@@ -1,0 +1,34 @@
+"""What a run leaves in its folder, besides the model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from hiernlp.hub.folder import SCORES
+from hiernlp.recipe import Recipe
+from hiernlp.training.reports import LOG, read_log
+
+TRAINING = "training"
+"""Folder inside a model folder for what belongs to its training alone."""
+STATE, BEST, BEGUN_WITH = "state", "best", "recipe.json"
+
+
+def dumped(recipe: Recipe) -> dict[str, Any]:
+    """Return a recipe as JSON has it, by which folders tell whether they were begun with it."""
+    return recipe.model_dump(mode="json", by_alias=True)
+
+
+def is_finished(folder: Path) -> bool:
+    """Tell whether a run in this folder came to its end."""
+    last: dict[str, Any] = {}
+    for last in read_log(folder / TRAINING / LOG):  # noqa: B007 - the last one counts
+        pass
+    return last.get("event") == "end" and last["reason"] != "interrupted"
+
+
+def read_scores(folder: Path) -> dict[str, Any]:
+    """Return the tasks' scores that a model folder holds; none if there was no development data."""
+    path = folder / SCORES
+    return json.loads(path.read_text(encoding="utf-8"))["tasks"] if path.exists() else {}

@@ -1,0 +1,201 @@
+"""From a recipe to data and a model that are ready to train."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from accelerate.utils import set_seed
+
+from hiernlp.corpora import SECOND, load_corpus
+from hiernlp.encoder import Encoder, load_config, resolve_encoder
+from hiernlp.encoding.subwords import SubwordEncoder
+from hiernlp.errors import DataError, RecipeError, did_you_mean
+from hiernlp.experiment.folders import dumped
+from hiernlp.hub.folder import Bundle, TaskRecord, build_model
+from hiernlp.recipe import Recipe, resolve_feeds, resolve_place
+from hiernlp.registry import kinds
+from hiernlp.settings import validate
+from hiernlp.training.data import EncodedSplit, annotates
+
+
+@dataclass
+class Experiment:
+    """A recipe with its data and its model, ready to train.
+
+    Attributes:
+        recipe: the resolved recipe.
+        bundle: the model with all that is needed to use it.
+        train: the training split of each corpus.
+        dev: the development split of each corpus that has one.
+    """
+
+    recipe: Recipe
+    bundle: Bundle
+    train: dict[str, EncodedSplit]
+    dev: dict[str, EncodedSplit]
+
+
+def prepare(recipe: Recipe, *, base: Path | None = None) -> Experiment:
+    """Read the corpora, find the label spaces and build the model.
+
+    Args:
+        recipe: the recipe; paths in it that are not absolute start from ``base``.
+        base: a folder, by default the working folder.
+
+    Raises:
+        HierNLPError: the recipe, a corpus or the encoder cannot be used; the message says where and how to mend it.
+    """
+    base = base or Path()
+    name = resolve_encoder(recipe.encoder.name, base=base)
+    # The encoder's depth is known before its weights are read: mistakes in places come first.
+    config = load_config(name, overrides=recipe.encoder.config, revision=recipe.encoder.revision)
+    depth = int(getattr(config, "num_hidden_layers", 0))
+    places = {task: resolve_place(task, settings, depth=depth) for task, settings in recipe.tasks.items()}
+    feeds = resolve_feeds(recipe.feeds, places, depth=depth)
+
+    corpora = {
+        corpus: load_corpus(
+            reader=settings.reader,
+            options=settings.options,
+            # Test data are left alone until someone evaluates on them.
+            sources={split: getattr(settings, split) for split in ("train", "dev") if getattr(settings, split)},
+            split=settings.split,
+            rename=settings.rename,
+            base=base,
+        )
+        for corpus, settings in recipe.corpora.items()
+    }
+    kind_of = {task: kinds.load(settings.kind) for task, settings in recipe.tasks.items()}
+    options = {task: validate(kind_of[task].Options, s.options) for task, s in recipe.tasks.items()}
+    _check_columns({task: kind_of[task].columns(options[task]) for task in recipe.tasks})
+    trained_on = {
+        task: [
+            corpus
+            for corpus, splits in corpora.items()
+            if (settings.corpora is None or corpus in settings.corpora)
+            and annotates(splits["train"], kind_of[task].columns(options[task]), pairs=settings.pair is not None)
+        ]
+        for task, settings in recipe.tasks.items()
+    }
+    for task, found in trained_on.items():
+        if recipe.tasks[task].pair is not None and kind_of[task].level != "sentence":
+            raise RecipeError(
+                f"tasks.{task}.pair: a pair of sentences has one answer, but the kind {recipe.tasks[task].kind!r} has "
+                "answers for words; use sentence_labels, sentence_scores or multi_labels"
+            )
+        _check_annotated(task, found, recipe, kind_of[task].columns(options[task]), corpora)
+
+    encoder = Encoder.from_pretrained(
+        name,
+        attention=recipe.encoder.attention,
+        overrides=recipe.encoder.config,
+        revision=recipe.encoder.revision,
+    )
+    if recipe.encoder.gradient_checkpointing:
+        encoder.enable_gradient_checkpointing()
+    if recipe.encoder.compile:
+        encoder.compile_layers()
+    subwords = SubwordEncoder.from_pretrained(name, limit=10**9, revision=recipe.encoder.revision, config=config)
+    limit = encoder.length_limit(min(int(subwords.tokenizer.model_max_length), 10**6))
+    subwords = SubwordEncoder(subwords.tokenizer, limit=min(limit, recipe.encoding.window or limit))
+
+    tasks: dict[str, TaskRecord] = {}
+    for task, settings in recipe.tasks.items():
+        columns = list(kind_of[task].columns(options[task]))
+        keep = [*columns, "words", SECOND, "file", "line"]
+        rows = (
+            row
+            for corpus in trained_on[task]
+            for row in corpora[corpus]["train"].select_columns(
+                [c for c in keep if c in corpora[corpus]["train"].column_names]
+            )
+        )
+        tasks[task] = TaskRecord(
+            kind=settings.kind,
+            options=settings.options,
+            labels=kind_of[task].fit(options[task], rows),
+            place=places[task],
+            shortcut=settings.shortcut,
+            description=settings.description,
+            pair=None if settings.pair is None else settings.pair.model_dump(exclude_none=True),
+        )
+    set_seed(recipe.training.seed)
+    scheme = (recipe.sharing.scheme, recipe.sharing.options)
+    bundle = Bundle(
+        model=build_model(encoder, tasks=tasks, feeds=feeds, sharing_scheme=scheme),
+        encoder=subwords,
+        encoding=recipe.encoding,
+        tasks=tasks,
+        sharing=scheme,
+        language=recipe.language,
+        recipe=dumped(recipe),
+    )
+
+    def encoded(split: str) -> dict[str, EncodedSplit]:
+        return {
+            corpus: EncodedSplit(
+                splits[split],
+                encoder=subwords,
+                tasks=[
+                    task
+                    for task in bundle.model.tasks
+                    if corpus in trained_on[task]
+                    and annotates(
+                        splits[split], kind_of[task].columns(options[task]), pairs=bundle.model.reads_pairs(task)
+                    )
+                ],
+            )
+            for corpus, splits in corpora.items()
+            if split in splits
+        }
+
+    return Experiment(recipe, bundle, encoded("train"), encoded("dev"))
+
+
+def _check_columns(columns: Mapping[str, tuple[str, ...]]) -> None:
+    writers: dict[str, str] = {}
+    for task, written in columns.items():
+        for column in written:
+            if column in writers:
+                raise RecipeError(
+                    f"tasks.{task}.options: {task!r} and {writers[column]!r} both write the annotation {column!r}, of "
+                    "which a document has one; leave one of them out"
+                )
+            writers[column] = task
+
+
+def _check_annotated(
+    task: str, found: list[str], recipe: Recipe, columns: tuple[str, ...], corpora: Mapping[str, Mapping[str, Any]]
+) -> None:
+    asked = recipe.tasks[task].corpora
+    pairs = recipe.tasks[task].pair is not None
+    for corpus in [c for c in asked or [] if c not in found] or ([] if found else [None]):
+        where = f"corpus {corpus!r}" if corpus else "any corpus"
+        for name in [corpus] if corpus else corpora:
+            rows = corpora[name]["train"]
+            if annotates(rows, columns, pairs=not pairs):
+                mend = (
+                    "name the column of the second sentence as `second` in the corpus's options"
+                    if pairs
+                    else "set the task's `pair`, for instance `pair: {encode: apart}`"
+                )
+                raise DataError(
+                    f"tasks.{task}: expected {_rows(pairs=pairs)} in the corpus {name!r}, found "
+                    f"{_rows(pairs=not pairs)}; {mend}"
+                )
+        present = sorted(
+            {c for name, splits in corpora.items() if corpus in (None, name) for c in splits["train"].column_names}
+            - {"words", SECOND, "text", "document", "sentence", "file", "line", "source"}
+        )
+        lacking = [c for c in columns if c not in present] or list(columns)
+        raise DataError(
+            f"tasks.{task}: expected the annotation {' and '.join(map(repr, lacking))} in {where}, found "
+            f"{', '.join(present) or 'none'}{did_you_mean(lacking[0], present) if present else ''}"
+        )
+
+
+def _rows(*, pairs: bool) -> str:
+    return "pairs of sentences" if pairs else "single sentences"
