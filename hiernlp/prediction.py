@@ -129,7 +129,8 @@ def predict_pairs(
             rows = places[torch.tensor(chosen, device=device)] if apart else places
             return model.judge({task: (v[rows[:, 0]], v[rows[:, 1]]) for task, v in vectors.items()})
 
-        for start in range(0, len(pairs) if apart else 0, JUDGED):
+        wanted_apart = any(task in apart for task in tasks)  # others only feed, and are judged with what they feed
+        for start in range(0, len(pairs) if wanted_apart else 0, JUDGED):
             chosen = range(start, min(start + JUDGED, len(pairs)))
             decode(judge(chosen), chosen)
         sizes = [len(first.ids) + len(second.ids) + encoder.joint.special for first, second in pairs] if joined else []

@@ -134,9 +134,10 @@ class BatchBuilder:
     apart: bool = False
     joined: bool = False
 
-    def __call__(self, corpus: str, indices: Sequence[int]) -> TrainingBatch:
-        """Return the batch of some sentences, or pairs of them, of one corpus."""
+    def __call__(self, corpus: str, indices: Sequence[int], *, tasks: Sequence[str] | None = None) -> TrainingBatch:
+        """Return the batch of some sentences, or pairs of them, of one corpus, for all its tasks or for some."""
         split = self.splits[corpus]
+        tasks = split.tasks if tasks is None else tasks
         mean, multiple = self.encoding.subword == "mean", self.encoding.pad_to_multiple
         if split.has_pairs:
             words = collate_pairs(
@@ -149,12 +150,11 @@ class BatchBuilder:
             )
         else:
             words = collate(split.subwords(indices), self.encoder, mean=mean, pad_to_multiple=multiple)
-        columns = {"words"}.union(*(type(self.heads[t]).columns(self.heads[t].options) for t in split.tasks))
+        columns = {"words"}.union(*(type(self.heads[t]).columns(self.heads[t].options) for t in tasks))
         rows = list(split.rows(indices, columns=sorted(columns)))
         size = max(words.lengths)
         targets = {
-            task: self.heads[task].collate([self.heads[task].targets(row) for row in rows], size)
-            for task in split.tasks
+            task: self.heads[task].collate([self.heads[task].targets(row) for row in rows], size) for task in tasks
         }
         return TrainingBatch(words, targets)
 

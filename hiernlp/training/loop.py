@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -379,10 +379,7 @@ class _Pieces(Dataset[TrainingBatch]):
 
     def __getitem__(self, index: int) -> TrainingBatch:
         piece = self.pieces[index]
-        batch = self.builder(piece.corpus, piece.indices)
-        if piece.tasks is None:
-            return batch
-        return replace(batch, targets={task: batch.targets[task] for task in piece.tasks})
+        return self.builder(piece.corpus, piece.indices, tasks=piece.tasks)
 
 
 class _Watch:

@@ -34,6 +34,7 @@ class Successive:
         self.settings = settings
         self.order = tuple(order)
         self.stage: tuple[int, str] | None = None
+        self._held: list[tuple[nn.Parameter, float]] = []
         self._snapshot: list[Tensor] = []
 
     def enter(self, epoch: int, task: str) -> None:
@@ -41,7 +42,8 @@ class Successive:
         if self.stage == (epoch, task):
             return
         self.stage = (epoch, task)
-        self._snapshot = [parameter.detach().clone() for parameter, _ in self.held()]
+        self._held = self.held()
+        self._snapshot = [parameter.detach().clone() for parameter, _ in self._held]
 
     def held(self) -> list[tuple[nn.Parameter, float]]:
         """Return the parameters that are held in the turn under way, each with its delta."""
@@ -61,7 +63,7 @@ class Successive:
     @torch.no_grad()
     def add_gradient(self) -> None:
         """Add the term's gradient, ``2 delta (theta - theta')``, to the gradients that there are."""
-        for (parameter, delta), before in zip(self.held(), self._snapshot, strict=True):
+        for (parameter, delta), before in zip(self._held, self._snapshot, strict=True):
             if parameter.grad is not None and delta:
                 parameter.grad.add_(parameter - before, alpha=2 * delta)
 
@@ -73,7 +75,8 @@ class Successive:
         """Restore what :meth:`state_dict` returned."""
         stage = state["stage"]
         self.stage = None if stage is None else (int(stage[0]), str(stage[1]))
+        self._held = self.held()
         self._snapshot = [
             saved.to(device=parameter.device)
-            for saved, (parameter, _) in zip(state["snapshot"], self.held(), strict=True)
+            for saved, (parameter, _) in zip(state["snapshot"], self._held, strict=True)
         ]
