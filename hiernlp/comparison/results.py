@@ -106,7 +106,7 @@ class TaskResult:
     @property
     def gain(self) -> float | None:
         """The difference relative to the single task, better being positive; None where that scored 0."""
-        return relative_gain(self.joint.mean, self.single.mean, main=self.main)
+        return relative_gain(self.joint.mean, self.single.mean)
 
 
 @dataclass(frozen=True)

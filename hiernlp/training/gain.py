@@ -14,12 +14,10 @@ from hiernlp.kinds._base import Scores
 GAIN, NO_LOSS = "gain", "no_loss"
 """The two ways of choosing checkpoints that need single-task scores."""
 COMPARISON = "comparison.json"
-LOWER_IS_BETTER = frozenset({"mse", "mae", "rmse", "loss"})
-"""Figures that count errors."""
 
 
-def relative_gain(joint: float, single: float, *, main: str = "") -> float | None:
-    """Return (joint - single) / |single|, with the sign turned for a figure of which less is better.
+def relative_gain(joint: float, single: float) -> float | None:
+    """Return (joint - single) / |single|, more being better of every task's main figure.
 
     One task's part of the multi-task performance of Vandenhende et al. 2021 (arXiv 2004.13379), which is
     the mean of these over the tasks; the bars are for scores below 0, such as correlations. None where the single-task
@@ -28,16 +26,14 @@ def relative_gain(joint: float, single: float, *, main: str = "") -> float | Non
     Args:
         joint: the score of the model trained on several tasks.
         single: the score of the model trained on this task alone.
-        main: name of the figure.
 
     Example:
-        >>> relative_gain(0.75, 0.5), relative_gain(0.75, 0.5, main="mse"), relative_gain(0.1, 0.0)
-        (0.5, -0.5, None)
+        >>> relative_gain(0.75, 0.5), relative_gain(0.1, 0.0)
+        (0.5, None)
     """
     if single == 0:
         return None
-    gain = (joint - single) / abs(single)
-    return -gain if main in LOWER_IS_BETTER else gain
+    return (joint - single) / abs(single)
 
 
 def chosen_by_gain(gains: Sequence[float], *, no_loss: bool = False) -> float:
@@ -58,9 +54,7 @@ def chosen_by_gain(gains: Sequence[float], *, no_loss: bool = False) -> float:
 
 def gains_of(scores: Mapping[str, Scores], single: Mapping[str, float]) -> dict[str, float]:
     """Return each task's relative gain over its single-task score, where it has one that is not 0."""
-    found = {
-        task: relative_gain(s.main_value, single[task], main=s.main) for task, s in scores.items() if task in single
-    }
+    found = {task: relative_gain(s.main_value, single[task]) for task, s in scores.items() if task in single}
     return {task: gain for task, gain in found.items() if gain is not None}
 
 

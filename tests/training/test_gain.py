@@ -24,7 +24,7 @@ Make = Callable[..., dict[str, Any]]
 
 def test_relative_gain_by_hand() -> None:
     assert relative_gain(0.6, 0.5) == pytest.approx(0.2)
-    assert relative_gain(0.6, 0.5, main="rmse") == pytest.approx(-0.2)
+    assert relative_gain(0.4, 0.5) == pytest.approx(-0.2)
     assert relative_gain(0.1, -0.2) == pytest.approx(1.5)  # a correlation that was negative and is no longer
     assert relative_gain(0.1, 0.0) is None
     scores = {t: Scores("f1", {"f1": v}) for t, v in {"a": 0.9, "b": 0.3, "c": 0.5, "d": 0.5}.items()}
