@@ -10,7 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
+
+# No test is timed: the machine may have other work.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 # Before the libraries read them: nothing is fetched, and nothing is left in the user's caches.
 os.environ["OMP_NUM_THREADS"] = "1"

@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hiernlp.errors import HierNLPError
@@ -42,7 +42,6 @@ pieces = st.sampled_from(
 odd_pieces = st.just("\ud800") | st.just("_" * 120) | st.just("http://a.b/c?d") | st.just("x" * 50)
 
 
-@settings(deadline=None)
 @given(
     st.text(max_size=80)
     | st.lists(pieces | odd_pieces, max_size=20).map("".join)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hiernlp.corpora._cache import DEFAULT_CACHE
 from hiernlp.corpora._schema import BASE, SECOND
-from hiernlp.corpora._split import Split, cut
+from hiernlp.corpora._split import Split, cut, thin
 from hiernlp.errors import RecipeError, did_you_mean
 from hiernlp.registry import readers
 from hiernlp.settings import Settings, validate
@@ -37,7 +37,7 @@ def load_corpus(
         options: the reader's settings.
         sources: for ``train``, ``dev`` and ``test``, any of them, the files or patterns (the hub reader: split names).
         base: the folder that relative paths start from, such as the recipe's.
-        split: shares to cut from ``train``.
+        split: shares to cut from ``train``, and how much of the rest to keep.
         rename: other names for annotation columns, by the names that the reader gives them.
         cache_dir: where Arrow files are kept; None keeps the corpus in memory.
 
@@ -70,6 +70,8 @@ def load_corpus(
     splits = {name: made.read(files, base=base, cache_dir=cache_dir) for name, files in given.items()}
     if split and shares:
         splits |= cut(splits["train"], split)
+    if split and "train" in splits:
+        splits["train"] = thin(splits["train"], split)
     return {name: _renamed(splits[name], rename or {}) for name in SPLITS if name in splits}
 
 

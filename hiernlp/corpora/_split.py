@@ -1,4 +1,4 @@
-"""Cutting development and test data from training data."""
+"""Cutting development and test data from training data, and thinning what is left."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 from pydantic import Field, model_validator
 
 from hiernlp.errors import DataError
@@ -16,12 +17,15 @@ if TYPE_CHECKING:
 
 
 class Split(Settings):
-    """Shares of the training data that are held out."""
+    """Shares of the training data that are held out, and how much of the rest is trained on."""
 
     dev: float = Field(default=0.0, ge=0, lt=1)
     """Share of the sentences for development."""
     test: float = Field(default=0.0, ge=0, lt=1)
     """Share of the sentences for the test."""
+    train: float = Field(default=1.0, gt=0, le=1)
+    """Train on this share of the sentences that are left, for quick trials and learning curves: drawn by the seed, in
+    their order, and with one seed a smaller share is part of a larger."""
     seed: int = 1
     """Another seed gives another choice."""
     by: Literal["document", "sentence", "end", "auto"] = "auto"
@@ -37,6 +41,8 @@ class Split(Settings):
 
 def cut(dataset: datasets.Dataset, split: Split) -> dict[str, datasets.Dataset]:
     """Return ``train`` and, where their share is not 0, ``dev`` and ``test``, each in the order of ``dataset``.
+
+    ``split.train`` has no say here; see :func:`thin`.
 
     Units (documents; a sentence that belongs to none is a unit of its own) are put in an order that depends on nothing
     but the seed and their name, then each share takes the next ones until one more would miss it by more than it does
@@ -72,6 +78,14 @@ def cut(dataset: datasets.Dataset, split: Split) -> dict[str, datasets.Dataset]:
     held_out = {i for rows in chosen.values() for i in rows}
     splits = {"train": dataset.select([i for i in range(total) if i not in held_out])}
     return splits | {name: dataset.select(rows) for name, rows in chosen.items()}
+
+
+def thin(dataset: datasets.Dataset, split: Split) -> datasets.Dataset:
+    """Return the share ``split.train`` of the sentences, at least one, in the order of ``dataset``."""
+    if split.train == 1:
+        return dataset
+    order = np.random.default_rng([split.seed, len(dataset)]).permutation(len(dataset))
+    return dataset.select(np.sort(order[: max(1, round(split.train * len(dataset)))]))
 
 
 def _from_the_end(dataset: datasets.Dataset, wanted: Mapping[str, float]) -> dict[str, datasets.Dataset]:

@@ -70,7 +70,7 @@ class CorpusSettings(Settings):
     test: Strings = []
     """Test data, for ``hiernlp evaluate`` only."""
     split: Split = Split()
-    """Shares to cut from the training data."""
+    """Shares to cut from the training data, and how much of the rest to train on."""
     rename: dict[str, str] = {}
     """Other names for annotation columns, by the reader's names: two corpora whose labels differ in kind (``upos`` of
     one, ``upos: old_upos`` of the other) then train two tasks, each with a label space of its own."""

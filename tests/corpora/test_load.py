@@ -42,6 +42,12 @@ def test_shares_are_cut_from_training_data(folder):
     assert {name: len(part) for name, part in found.items()} == {"train": 6, "dev": 2, "test": 1}
 
 
+def test_held_out_data_stay_whole_when_a_part_is_trained_on(folder):
+    sources = {"train": ["train.conllu"], "test": ["test.conllu"]}
+    found = load(folder, split=Split(dev=0.25, train=0.5, by="sentence"), sources=sources)
+    assert {name: len(part) for name, part in found.items()} == {"train": 3, "dev": 2, "test": 1}
+
+
 def test_evaluation_needs_no_training_data(folder):
     assert list(load(folder, sources={"dev": ["dev.conllu"]}, split=Split())) == ["dev"]
 

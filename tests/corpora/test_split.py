@@ -1,4 +1,4 @@
-"""Splits by share: whole documents, seeds, sizes, and never an empty part."""
+"""Splits by share: whole documents, seeds, sizes, never an empty part, and training on a part."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections import Counter
 
 import pytest
 from datasets import Dataset
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from hiernlp.corpora import Split
-from hiernlp.corpora._split import cut
+from hiernlp.corpora._split import cut, thin
 from hiernlp.errors import DataError
 
 names = st.lists(st.sampled_from([None, *"abcdefgh"]), min_size=1, max_size=40)
@@ -26,7 +26,6 @@ def rows(splits):
     return {name: part["row"][:] for name, part in splits.items()}
 
 
-@settings(deadline=None)
 @given(names, shares, st.integers(0, 5))
 def test_a_cut_is_a_partition_of_whole_documents(documents, share, seed):
     split = Split(dev=share[0], test=share[1], seed=seed)
@@ -44,7 +43,6 @@ def test_a_cut_is_a_partition_of_whole_documents(documents, share, seed):
     assert all(count == 1 for count in owners.values())
 
 
-@settings(deadline=None)
 @given(names.filter(lambda d: len(set(d) - {None}) > 1), st.randoms())
 def test_documents_are_chosen_whatever_their_order(documents, random):
     documents = [name for name in documents if name is not None]
@@ -97,3 +95,20 @@ def test_a_cut_from_the_end_keeps_the_order(size, share):
     found = rows(cut(corpus([None] * size), split))
     assert [i for name in ["train", *wanted] for i in found[name]] == list(range(size))
     assert len(found[wanted[0]]) == max(1, round(dict(zip(("dev", "test"), share, strict=True))[wanted[0]] * size))
+
+
+@given(st.integers(1, 60), st.floats(0.01, 1), st.floats(0.01, 1), st.integers(0, 5))
+def test_a_smaller_share_to_train_on_is_part_of_a_larger_one(size, one, other, seed):
+    data = corpus([None] * size)
+    fewer, more = (thin(data, Split(train=share, seed=seed))["row"][:] for share in sorted((one, other)))
+    assert set(fewer) <= set(more)
+    assert fewer == sorted(fewer)
+    assert len(fewer) == max(1, round(min(one, other) * size))
+    assert thin(data, Split())["row"][:] == list(range(size))
+
+
+def test_the_share_to_train_on_is_drawn_by_the_seed():
+    data = corpus([None] * 1000)
+    one, again, other = (set(thin(data, Split(train=0.5, seed=seed))["row"][:]) for seed in (1, 1, 2))
+    assert one == again
+    assert 150 < len(one & other) < 350

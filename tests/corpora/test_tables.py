@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 from pydantic import ValidationError
@@ -178,7 +178,6 @@ def test_values_of_another_type_name_line_and_column(write, kind, cell, message)
 words = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters=" \t\r\n"), min_size=1, max_size=5)
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(words, min_size=1, max_size=4), min_size=1, max_size=4))
 def test_any_words_survive_every_format(tmp_path_factory, sentences):
     folder = tmp_path_factory.mktemp("any")

@@ -60,13 +60,13 @@ def test_odd_words(encoder: SubwordEncoder) -> None:
     assert found.ids[1] == encoder.unknown
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.text(max_size=8), min_size=1, max_size=6))
 def test_any_words(encoder: SubwordEncoder, words: list[str]) -> None:
     check(encoder, words)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.text(max_size=8), min_size=1, max_size=6))
 def test_any_words_in_bytes(byte_encoder: SubwordEncoder, words: list[str]) -> None:
     check(byte_encoder, words)

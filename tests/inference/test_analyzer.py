@@ -318,7 +318,7 @@ def test_three_thousand_words(analyzer: Analyzer) -> None:
     assert all(0 <= span.start < span.end <= 3000 for span in [*sentence.spans("chunks"), *sentence.spans("entities")])
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.lists(st.text(max_size=6), min_size=1, max_size=12), min_size=1, max_size=4))
 def test_any_words_get_legal_answers(analyzer: Analyzer, sentences: list[list[str]]) -> None:
     document = analyzer(sentences)
@@ -327,7 +327,7 @@ def test_any_words_get_legal_answers(analyzer: Analyzer, sentences: list[list[st
     check_written(document)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(max_size=80))
 def test_any_text_gets_legal_answers(analyzer: Analyzer, text: str) -> None:
     document = analyzer(text)

@@ -366,7 +366,7 @@ def test_real_analyses_pass_the_validator(tmp_path: Path) -> None:
     ]
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.text(st.characters()), min_size=1, max_size=8),
     st.text(st.characters(), max_size=10),

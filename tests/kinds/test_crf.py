@@ -147,7 +147,7 @@ def test_long_sentences_keep_their_precision() -> None:
     torch.testing.assert_close(loss.double(), expected, rtol=1e-4, atol=1e-3)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     scores=st.lists(st.lists(st.floats(-1e6, 1e6, width=32), min_size=LABELS, max_size=LABELS), min_size=1, max_size=8)
 )

@@ -49,7 +49,7 @@ def sentences(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[dict[str, Any
     return gold, predicted
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(sentences())
 def test_scores_equal_a_count_of_exact_matches(case: tuple[list[dict[str, Any]], list[dict[str, Any]]]) -> None:
     gold, predicted = case
@@ -91,7 +91,7 @@ def test_scores_equal_seqeval_on_iob2_tags() -> None:
     assert ("no span", "LOC", 2) in scores.confusions
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     scores=st.lists(st.lists(st.floats(-1e4, 1e4, width=32), min_size=5, max_size=5), min_size=1, max_size=8),
     crf=st.booleans(),

@@ -74,7 +74,7 @@ def test_a_word_to_which_nothing_applies_is_its_own_lemma() -> None:
     assert annotation == {"lemma": ["Sheep", "_"], "lemma_probability": [0.0, 0.0]}
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(
     pairs=st.lists(st.tuples(st.text(max_size=6), st.text(min_size=1, max_size=6)), min_size=1, max_size=6),
     words=st.lists(st.text(max_size=8), min_size=1, max_size=6),

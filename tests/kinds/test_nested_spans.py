@@ -92,7 +92,7 @@ def test_every_candidate_is_scored_once_as_by_hand(words: int, max_width: int, b
             torch.testing.assert_close(scores.double(), expected, rtol=1e-4, atol=1e-4)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(words=st.integers(1, 40), max_width=st.integers(1, 40))
 def test_the_layout_is_never_larger_than_all_pairs_and_indexes_its_spans(words: int, max_width: int) -> None:
     layout = SpanLayout.of(words, max_width=max_width)
@@ -155,7 +155,7 @@ def test_fit_learns_the_greatest_width_unless_told() -> None:
     assert NestedSpans.fit(NestedSpansOptions(column="e", max_width=3), rows)["max_width"] == ["3"]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10**6), words=st.integers(1, 12), max_width=st.integers(1, 12), many=st.floats(-2, 2))
 def test_decoded_spans_never_cross_and_are_the_best(seed: int, words: int, max_width: int, many: float) -> None:
     kind = make(max_width=max_width)

@@ -58,7 +58,7 @@ def test_scores_equal_scikit_learn(pairs: list[tuple[str, str]]) -> None:
     assert sum(n for _, _, n in scores.confusions) == sum(g != p for g, p in pairs)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     scores=st.lists(st.lists(st.floats(-1e4, 1e4, width=32), min_size=4, max_size=4), min_size=1, max_size=8),
     crf=st.booleans(),

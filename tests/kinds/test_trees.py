@@ -51,7 +51,7 @@ def test_sentences_of_several_lengths() -> None:
     assert are_trees(heads, np.array([4, 2, 4, 0])).tolist() == [True, True, False, False]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.integers(1, 5).flatmap(lambda n: arrays(np.float64, (n, n + 1), elements=st.floats(-50, 50, width=32))))
 def test_the_best_tree_is_the_best(scores: np.ndarray) -> None:
     words = scores.shape[0]
@@ -79,7 +79,7 @@ def test_scores_with_what_is_impossible_on_the_diagonal() -> None:
     assert best_tree(scores).tolist() == [2, 0, 1]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(words=st.integers(1, 40), seed=st.integers(0, 10_000))
 def test_joined_trees_have_one_root_and_never_beat_the_best(words: int, seed: int) -> None:
     scores = np.random.default_rng(seed).normal(size=(words, words + 1))
