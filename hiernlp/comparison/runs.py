@@ -43,7 +43,10 @@ def begin(recipe: Recipe, folder: Path) -> None:
     wanted = dumped(recipe)
     wanted["training"].pop("seed")
     file = folder / BEGUN_WITH
-    if folder.is_file() or (folder.is_dir() and not file.is_file() and any(folder.iterdir())):
+    # Hidden files do not count: another process, with other seeds, may be beginning the same comparison.
+    if folder.is_file() or (
+        folder.is_dir() and not file.is_file() and any(not entry.name.startswith(".") for entry in folder.iterdir())
+    ):
         raise HierNLPError(
             f"{folder}: expected a new or empty folder, or one of `hiernlp compare`; give another folder"
         )

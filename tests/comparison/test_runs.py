@@ -66,6 +66,9 @@ def test_a_task_without_development_data_is_named(tmp_path: Path) -> None:
 def test_folders(recipe_data: Make, tmp_path: Path) -> None:
     recipe = validate_recipe(recipe_data(["upos", "type"]))
     begin(recipe, tmp_path / "new")
+    (tmp_path / "begun").mkdir()
+    (tmp_path / "begun" / ".recipe.json.x").write_text("")  # another process is at it
+    begin(recipe, tmp_path / "begun")
     begin(validate_recipe(recipe_data(["upos", "type"], epochs=9)), tmp_path / "new")  # nothing was trained yet
     begin(recipe, tmp_path / "new")
     (tmp_path / "new" / "single").mkdir()
