@@ -8,7 +8,7 @@ Letters: B batch, N words, P pairs, H hidden size, F width of what is read of a 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,8 +86,8 @@ class HierarchicalModel(nn.Module):
         places: the layer or layers that each task reads.
         feeds: which beliefs are fed upward.
         shortcuts: tasks whose heads also read the words' states of layer 0.
-        pairs: how the tasks that read pairs of sentences apart do so; their heads are built for its width.
-        joined: tasks that read pairs of sentences together.
+        pairs: how the tasks that compare the two sentences of a pair do so; their heads are built for its width.
+        joined: tasks that read pairs of sentences together; those of ``pairs`` that are not among them read apart.
 
     Raises:
         HierNLPError: feeds form a circle, or one comes from a pair and goes elsewhere than to a pair's head.
@@ -109,6 +109,7 @@ class HierarchicalModel(nn.Module):
         self.heads = ByTask(heads)
         self.pairs = ByTask(pairs or {})
         self.joined = frozenset(joined)
+        self.apart = frozenset(self.pairs) - self.joined
         self.places = dict(places)
         self.feeds = tuple(feeds)
         size = scheme.hidden_size
@@ -226,7 +227,7 @@ class HierarchicalModel(nn.Module):
         """Return the sentences' vectors (B, H) by which the given tasks, and those that feed them, read pairs apart."""
         wanted = [task for task in self.needed(tasks) if task not in self.joined]
         found = self._run(batch, wanted)
-        return {task: found[task] for task in wanted if task in self.pairs}
+        return {task: found[task] for task in wanted if task in self.apart}
 
     def judge(self, vectors: Mapping[str, tuple[Tensor, Tensor]]) -> dict[str, Any]:
         """Return the results of tasks that read pairs apart, given the vectors of the pairs' sentences.
@@ -236,14 +237,9 @@ class HierarchicalModel(nn.Module):
         """
         outputs: dict[str, Any] = {}
         for task in self._order:
-            if task not in vectors:
-                continue
-            reading: PairReading = self.pairs[task]  # pyright: ignore[reportAssignmentType]
-            features = reading(*vectors[task])
-            for embedded in self._beliefs_on(task, outputs, dtype=features.dtype):
-                features = features + embedded
-            head: Kind[Any, Any] = self.heads[task]  # pyright: ignore[reportAssignmentType]
-            outputs[task] = head(features, torch.ones(features.shape[:2], dtype=torch.bool, device=features.device))
+            if task in vectors:
+                features = self._reading(task)(*vectors[task])
+                outputs[task] = self._judge(task, features, self._beliefs_on(task, outputs, dtype=features.dtype))
         return outputs
 
     def read_joined(self, batch: WordBatch, *, tasks: Sequence[str], judged: Mapping[str, Any]) -> dict[str, Any]:
@@ -254,13 +250,13 @@ class HierarchicalModel(nn.Module):
             tasks: the tasks.
             judged: the results, for the same pairs, of the tasks that read them apart and feed these.
         """
-        wanted = [task for task in self.needed(tasks) if task not in self.pairs]
+        wanted = [task for task in self.needed(tasks) if task not in self.apart]
         return self._run(batch, wanted, judged=judged)
 
     def _of_pairs(self, batch: PairBatch, tasks: Sequence[str]) -> dict[str, Any]:
         outputs: dict[str, Any] = {}
         needed = self.needed(tasks)
-        apart = [task for task in needed if task in self.pairs]
+        apart = [task for task in needed if task in self.apart]
         if apart:
             assert batch.apart is not None
             found = self.vectors(batch.apart, tasks=apart)
@@ -280,6 +276,7 @@ class HierarchicalModel(nn.Module):
         """
         outputs: dict[str, Any] = {}
         beliefs: dict[str, Tensor] = {}
+        beliefs_on_pairs: dict[str, list[Tensor]] = {}
         kept: dict[frozenset[str], dict[int, Tensor]] = {}
         keep = self._layers_to_keep(needed)
 
@@ -292,14 +289,15 @@ class HierarchicalModel(nn.Module):
             for task in here:
                 assert words is not None
                 read = self._read(task, words, kept.get(readers, {}), beliefs)
-                for embedded in self._beliefs_on(task, judged or {}, dtype=read.dtype):
-                    read = read + embedded
-                if task in self.pairs:
-                    reading: PairReading = self.pairs[task]  # pyright: ignore[reportAssignmentType]
-                    outputs[task] = reading.vectors(read, batch.word_mask)
+                if task in self.apart:
+                    outputs[task] = self._reading(task).vectors(read, batch.word_mask)
                     continue
+                on_pairs = [*self._beliefs_on(task, judged or {}, dtype=read.dtype), *beliefs_on_pairs.pop(task, ())]
                 head: Kind[Any, Any] = self.heads[task]  # pyright: ignore[reportAssignmentType]
-                output = head(read, batch.word_mask)
+                if task in self.pairs:
+                    output = self._judge(task, self._compared(task, read, batch), on_pairs)
+                else:
+                    output = head(sum(on_pairs, start=read), batch.word_mask)
                 outputs[task] = output
                 belief = None
                 for feed in self.feeds:
@@ -311,6 +309,8 @@ class HierarchicalModel(nn.Module):
                     if feed.target is None:
                         spread = batch.spread(embedded.expand(-1, words.shape[1], -1))
                         changed = (states if changed is None else changed) + spread.to(states.dtype)
+                    elif self.reads_pairs(task):
+                        beliefs_on_pairs.setdefault(feed.target, []).append(embedded)
                     else:
                         beliefs[feed.target] = beliefs.get(feed.target, 0) + embedded
             return changed
@@ -318,10 +318,26 @@ class HierarchicalModel(nn.Module):
         self.scheme.run(batch, depths={task: self.places[task].high for task in needed}, visit=visit)
         return outputs
 
+    def _reading(self, task: str) -> PairReading:
+        return self.pairs[task]  # pyright: ignore[reportReturnType]
+
+    def _compared(self, task: str, read: Tensor, batch: WordBatch) -> Tensor:
+        """Return the features (P, 1, F) of two sentences in one row, given its words' states (P, N, H)."""
+        assert batch.of_second is not None
+        reading = self._reading(task)
+        first = reading.vectors(read, batch.word_mask & ~batch.of_second)
+        return reading(first, reading.vectors(read, batch.of_second))
+
+    def _judge(self, task: str, features: Tensor, beliefs: Iterable[Tensor]) -> Any:  # noqa: ANN401
+        """Return what a head says of pairs' features (P, 1, F) to which beliefs on the pairs are added."""
+        features = sum(beliefs, start=features)
+        head: Kind[Any, Any] = self.heads[task]  # pyright: ignore[reportAssignmentType]
+        return head(features, torch.ones(features.shape[:2], dtype=torch.bool, device=features.device))
+
     def _beliefs_on(self, target: str, judged: Mapping[str, Any], *, dtype: torch.dtype) -> Iterator[Tensor]:
-        """Yield the embedded beliefs on pairs that are fed to a task's head."""
+        """Yield the embedded beliefs of tasks that read pairs apart and feed a task's head."""
         for feed in self.feeds:
-            if feed.target == target and feed.source in judged and feed.source in self.pairs:
+            if feed.target == target and feed.source in judged and feed.source in self.apart:
                 head: Kind[Any, Any] = self.heads[feed.source]  # pyright: ignore[reportAssignmentType]
                 yield self._embedded(feed, head.feedback(judged[feed.source]), dtype=dtype)
 
@@ -332,8 +348,8 @@ class HierarchicalModel(nn.Module):
 
     def _width(self, feed: Feed) -> int:
         """Return the width of what a feed is added to: the features of a pair, or the words' states."""
-        if feed.target is not None and feed.source in self.pairs and feed.target in self.pairs:
-            return int(self.pairs[feed.target].size)  # pyright: ignore[reportArgumentType]
+        if feed.target is not None and self.reads_pairs(feed.source) and feed.target in self.pairs:
+            return self._reading(feed.target).size
         return self.scheme.hidden_size
 
     def _check_pairs(self) -> None:

@@ -2,8 +2,8 @@
 
 *Apart*, each sentence is encoded by itself and becomes one vector; the head reads what the two vectors have in common
 and what tells them apart (Hashimoto et al. 2017, sections 2.4 and 2.5: the elementwise maximum over the words, |a - b|
-and a * b for relatedness, the signed a - b for entailment). *Together*, both sentences are one row of the encoder, and
-the head reads it as it reads a sentence.
+and a * b for relatedness, the signed a - b for entailment). *Together*, both sentences are one row of the encoder, in
+which every word sees the other sentence; the head reads the row as it reads a sentence, or compares the two in it.
 
 Letters: B sentences, P pairs, N words, H hidden size, F width of what the head reads.
 """
@@ -31,20 +31,26 @@ class PairSettings(Settings):
     """``apart``: each sentence by itself, once, however many pairs it is in; ``together``: both in one row of the
     encoder, so that each word sees the other sentence (a cross-encoder)."""
     pool: Pool | None = None
-    """Apart only: how a sentence's words become one vector: mean (the default), max, first or attention."""
+    """How a sentence's words become one vector: mean (the default), max, first or attention. Together: only with
+    ``features``; without, the kind's own ``pool`` reads both sentences as one."""
     features: list[Feature] | None = Field(default=None, min_length=1)
-    """Apart only: what the head reads of vectors a and b, by default ``absolute`` and ``product``: ``absolute``
-    |a - b|, ``product`` a * b (elementwise), ``difference`` a - b (which tells the two sentences apart), ``first`` a,
-    ``second`` b, ``cosine`` their cosine."""
+    """What the head reads of vectors a and b, by default, apart, ``absolute`` and ``product``: ``absolute`` |a - b|,
+    ``product`` a * b (elementwise), ``difference`` a - b (which tells the two sentences apart), ``first`` a, ``second``
+    b, ``cosine`` their cosine. Together, they compare the two sentences within the row; by default they do not."""
 
     @model_validator(mode="after")
-    def _belong_to_apart(self) -> Self:
-        if self.encode == "together" and (self.pool or self.features):
+    def _something_is_compared(self) -> Self:
+        if self.encode == "together" and self.pool and not self.features:
             raise ValueError(
-                "`pool` and `features` say how two sentences encoded apart are compared; leave them out with "
-                "`encode: together`, where the kind's own `pool` reads both sentences as one"
+                "`pool` says how each of two sentences that are compared becomes a vector; with `encode: together` add "
+                "`features`, or leave `pool` out: the kind's own `pool` then reads both sentences as one"
             )
         return self
+
+    @property
+    def compares(self) -> bool:
+        """Whether the head reads features of two vectors, not both sentences as one."""
+        return self.encode == "apart" or self.features is not None
 
     @property
     def is_symmetric(self) -> bool:
@@ -59,7 +65,7 @@ class PairReading(nn.Module):
 
     Args:
         hidden_size: width H of the words' states.
-        settings: how pairs are read; ``encode`` is ``apart``.
+        settings: how the two sentences are compared.
     """
 
     def __init__(self, hidden_size: int, settings: PairSettings) -> None:

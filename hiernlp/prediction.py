@@ -95,7 +95,7 @@ def predict_pairs(
     if not pairs:
         return found
     needed = model.needed(tasks)
-    apart = [task for task in needed if task in model.pairs]
+    apart = [task for task in needed if task in model.apart]
     joined = [task for task in needed if task in model.joined]
     layout = {"mean": encoding.subword == "mean", "pad_to_multiple": encoding.pad_to_multiple}
     device = next(model.parameters()).device

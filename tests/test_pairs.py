@@ -19,7 +19,7 @@ from hiernlp.kinds.sentence_labels import SentenceLabels, SentenceLabelsOptions
 from hiernlp.kinds.sentence_scores import SentenceScores, SentenceScoresOptions
 from hiernlp.kinds.token_labels import TokenLabels, TokenLabelsOptions
 from hiernlp.model import Feed, HierarchicalModel, Place
-from hiernlp.pairs import PairReading, PairSettings
+from hiernlp.pairs import Feature, PairReading, PairSettings
 from hiernlp.prediction import predict_pairs
 from hiernlp.sharing.hard import Hard, HardOptions
 
@@ -28,6 +28,7 @@ A, B, C = Subwords([5, 6, 7], [2, 1]), Subwords([8, 9], [1, 1]), Subwords([10, 1
 PAIRS = [(A, B), (B, A), (C, A), (C, C)]
 WORDS = [["w"] * (len(a.lengths) + len(b.lengths)) for a, b in PAIRS]
 ENCODING = EncodingSettings(subword="mean")
+FEATURES: list[Feature] = ["difference", "product"]
 
 
 class FakeTokenizer:
@@ -42,7 +43,10 @@ def build(
     entailment: str = "apart",
     shortcut: bool = False,
 ) -> HierarchicalModel:
-    """Return tags on layer 1, relatedness of pairs on layer 3 and entailment on layer 4."""
+    """Return tags on layer 1, relatedness of pairs on layer 3 and entailment on layer 4.
+
+    Entailment reads pairs ``apart``, ``together``, or together and ``compared``.
+    """
     from transformers import BertConfig
 
     torch.manual_seed(0)
@@ -56,8 +60,9 @@ def build(
     )
     scheme = Hard(Encoder.from_config(config), options=HardOptions(), tasks=("upos", "related", "entails"))
     related = PairReading(HIDDEN, PairSettings(**(pair or {})))
-    entails = PairReading(HIDDEN, PairSettings(pool="max", features=["difference", "product"]))
-    apart = entailment == "apart"
+    settings = PairSettings(encode="apart" if entailment == "apart" else "together", pool="max", features=FEATURES)
+    entails = PairReading(HIDDEN, settings)
+    compares = entailment != "together"
     model = HierarchicalModel(
         scheme,
         heads={
@@ -72,14 +77,14 @@ def build(
             "entails": SentenceLabels(
                 options=SentenceLabelsOptions(column="entails"),
                 labels={"labels": ["yes", "no"]},
-                hidden_size=entails.size if apart else HIDDEN,
+                hidden_size=entails.size if compares else HIDDEN,
             ),
         },
         places={"upos": Place(1, 1), "related": Place(3, 3), "entails": Place(4, 4)},
         feeds=feeds,
         shortcuts=["related"] if shortcut else [],
-        pairs={"related": related} | ({"entails": entails} if apart else {}),
-        joined=() if apart else ("entails",),
+        pairs={"related": related} | ({"entails": entails} if compares else {}),
+        joined=() if entailment == "apart" else ("entails",),
     )
     return model.eval()
 
@@ -131,7 +136,7 @@ FEEDS = [
 ]
 
 
-@pytest.mark.parametrize("entailment", ["apart", "together"])
+@pytest.mark.parametrize("entailment", ["apart", "together", "compared"])
 @pytest.mark.parametrize("budget", [8, 1000])
 def test_prediction_does_not_depend_on_the_batch(entailment: str, budget: int) -> None:
     model = stir(build(FEEDS, entailment=entailment, shortcut=True))
@@ -178,7 +183,7 @@ def test_prediction_encodes_each_sentence_once() -> None:
     assert predict_pairs(model, [], [], encoder=FakeTokenizer(), encoding=ENCODING, tasks=["related"]) == []  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("entailment", ["apart", "together"])
+@pytest.mark.parametrize("entailment", ["apart", "together", "compared"])
 def test_feeds_begin_at_nothing_and_then_reach_the_pair(entailment: str) -> None:
     plain, fed = run(build(entailment=entailment)), run(build(FEEDS, entailment=entailment))
     for task, scores in plain.items():
@@ -235,8 +240,52 @@ def test_beliefs_on_pairs_go_to_pairs(feed: Feed, entailment: str, told: str) ->
         build([feed], entailment=entailment)
 
 
+def test_sentences_read_together_are_compared_within_the_row() -> None:
+    model = build(entailment="compared")
+    states: list[Tensor] = []
+    model.pairs["entails"].pooling.register_forward_pre_hook(lambda _, given: states.extend(given))  # pyright: ignore[reportAttributeAccessIssue]
+    seen: list[Tensor] = []
+    model.heads["entails"].register_forward_pre_hook(lambda _, given: seen.extend(given))
+    run(model, [(A, C)])
+    words, first, same, second = states
+    assert first.tolist() == [[True, True, False, False]]
+    assert second.tolist() == [[False, False, True, True]]
+    torch.testing.assert_close(words, same)
+    a, b = words[0, :2].amax(0), words[0, 2:].amax(0)
+    torch.testing.assert_close(seen[0], torch.cat([a - b, a * b])[None, None])
+    # Compared, but not apart: the same two sentences beside others have other states.
+    found = run(model)
+    assert not torch.allclose(found["entails"][0], -found["entails"][1], atol=1e-5)
+
+
+def test_beliefs_of_pairs_read_together_reach_what_is_compared() -> None:
+    def built(feeds: Sequence[Feed]) -> HierarchicalModel:
+        model = build(entailment="compared")
+        settings = PairSettings(encode="together", features=["absolute"])
+        torch.manual_seed(1)
+        pairs = {"related": PairReading(HIDDEN, settings), "entails": model.pairs["entails"]}
+        options = SentenceScoresOptions(column="related", minimum=1, maximum=5, classes=5)
+        related = SentenceScores(options=options, labels={}, hidden_size=HIDDEN)
+        heads = dict(model.heads.items()) | {"related": related}
+        found = HierarchicalModel(
+            model.scheme,
+            heads=heads,  # pyright: ignore[reportArgumentType]
+            places=model.places,
+            feeds=feeds,
+            pairs=pairs,  # pyright: ignore[reportArgumentType]
+            joined=["related", "entails"],
+        )
+        return found.eval()
+
+    feeds = [Feed("related", "entails", detached=False)]
+    plain, begun, stirred = run(built([])), run(built(feeds)), run(stir(built(feeds)))
+    torch.testing.assert_close(plain["entails"], begun["entails"])
+    torch.testing.assert_close(plain["related"], stirred["related"])
+    assert not torch.allclose(plain["entails"], stirred["entails"], atol=1e-4)
+
+
 def test_options_that_would_be_ignored_are_refused() -> None:
-    with pytest.raises(ValidationError, match="encoded apart"):
+    with pytest.raises(ValidationError, match="add `features`, or leave `pool` out"):
         PairSettings(encode="together", pool="max")
-    with pytest.raises(ValidationError, match="encoded apart"):
-        PairSettings(encode="together", features=["product"])
+    assert PairSettings(encode="together", pool="max", features=["product"]).compares
+    assert not PairSettings(encode="together").compares

@@ -33,6 +33,7 @@ class WordBatch:
         lengths: number of words of each sentence, on the host.
         subwords: number of subwords with padding, W * T, on the host.
         token_types: of each subword, shape (W, T); None where all are of the first type.
+        of_second: true for the words of the second of two joined sentences, shape (B, N); None where none are joined.
     """
 
     input_ids: Tensor
@@ -45,6 +46,7 @@ class WordBatch:
     lengths: list[int]
     subwords: int
     token_types: Tensor | None = None
+    of_second: Tensor | None = None
 
     def pool(self, states: Tensor) -> Tensor:
         """Return the words' states (B, N, H) given the subwords' states (W, T, H)."""
@@ -171,8 +173,20 @@ class Grid:
         self.index[sentence, numbers[chosen]] = starts[chosen]
         return end
 
-    def batch(self, *, mean: bool, token_types: NDArray[np.int64] | None = None) -> WordBatch:
-        """Return the rows as a batch whose words are read at all their subwords or at their first one."""
+    def batch(
+        self,
+        *,
+        mean: bool,
+        token_types: NDArray[np.int64] | None = None,
+        seconds: Sequence[int] | None = None,
+    ) -> WordBatch:
+        """Return the rows as a batch.
+
+        Args:
+            mean: read a word at all its subwords, not at its first one.
+            token_types: of each subword, shape (W, T).
+            seconds: the number of the first word of each row's second sentence, where two are joined.
+        """
         bags = starts = None
         if mean:
             counts = self.counts.ravel()
@@ -180,6 +194,9 @@ class Grid:
             inside = np.arange(offsets[-1]) - np.repeat(offsets[:-1], counts)
             bags = torch.from_numpy(np.repeat(self.index.ravel(), counts) + inside)
             starts = torch.from_numpy(offsets[:-1])
+        of_second = None
+        if seconds is not None:
+            of_second = self.present & (np.arange(self.present.shape[1]) >= np.asarray(seconds)[:, None])
         return WordBatch(
             input_ids=torch.from_numpy(self.ids),
             attention_mask=None if self.used.all() else torch.from_numpy(self.used),
@@ -191,4 +208,5 @@ class Grid:
             lengths=self.lengths,
             subwords=self.ids.size,
             token_types=None if token_types is None else torch.from_numpy(token_types),
+            of_second=None if of_second is None else torch.from_numpy(of_second),
         )

@@ -135,7 +135,7 @@ def collate_joined(
             bounds = (0, starts, ends, begins, stops, last)
             for a, b, of_part in zip(bounds[:-1], bounds[1:], layout.types, strict=True):
                 types[row, a:b] = of_part
-    return grid.batch(mean=mean, token_types=types)
+    return grid.batch(mean=mean, token_types=types, seconds=[len(first.lengths) for first, _ in fitted])
 
 
 def _fitted(pair: Pair, *, size: int) -> Pair:

@@ -94,7 +94,7 @@ class Run:
                 heads,  # pyright: ignore[reportArgumentType]
                 bundle.encoder,
                 bundle.encoding,
-                apart=len(bundle.model.pairs) > 0,
+                apart=len(bundle.model.apart) > 0,
                 joined=len(bundle.model.joined) > 0,
             ),
             planner=EpochPlanner(

@@ -96,7 +96,7 @@ def build_model(
             settings = validate(PairSettings, task.pair, path=f"tasks.{name}.pair")
             if settings.encode == "together":
                 joined.append(name)
-            else:
+            if settings.compares:
                 pairs[name] = PairReading(size, settings)
                 size = pairs[name].size
         heads[name] = kind(options=options, labels=task.labels, hidden_size=size)
