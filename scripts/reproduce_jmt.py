@@ -215,6 +215,7 @@ def work(jobs: Sequence[Job], *, at_once: int, logs: Path) -> None:
 
 
 def _leave(number: int, _frame: object) -> None:
+    print("stopping; the same command goes on from here", flush=True)
     sys.exit(128 + number)
 
 
