@@ -56,7 +56,7 @@ PUBLISHED = {
 """Others' figures: MaChAmp's were measured on two cores by its default settings with gold words (commit 4048c34b,
 2026-11-22), UDPipe's stand in the training logs of its released models, Stanza's in its documentation."""
 VARIANTS = {
-    "**joint, as above**": [],
+    "the joint recipe itself": [],
     "all tasks on the top layer": [*TOP, "feeds=[{from: relatedness, to: entailment}]"],
     "without label feedback": ["feeds=[]"],
     "without shortcut": BARE,
