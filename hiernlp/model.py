@@ -14,8 +14,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from hiernlp.encoding.collate import WordBatch
+from hiernlp.encoding.letter_case import CASES
 from hiernlp.encoding.pairs import PairBatch
 from hiernlp.errors import HierNLPError, did_you_mean
 from hiernlp.kinds._base import Kind, Targets
@@ -88,6 +90,7 @@ class HierarchicalModel(nn.Module):
         shortcuts: tasks whose heads also read the words' states of layer 0.
         pairs: how the tasks that compare the two sentences of a pair do so; their heads are built for its width.
         joined: tasks that read pairs of sentences together; those of ``pairs`` that are not among them read apart.
+        letter_case: whether the words' letter case is added to the embeddings; batches then hold it.
 
     Raises:
         HierNLPError: feeds form a circle, or one comes from a pair and goes elsewhere than to a pair's head.
@@ -103,6 +106,7 @@ class HierarchicalModel(nn.Module):
         shortcuts: Sequence[str] = (),
         pairs: Mapping[str, PairReading] | None = None,
         joined: Collection[str] = (),
+        letter_case: bool = False,
     ) -> None:
         super().__init__()
         self.scheme = scheme
@@ -121,6 +125,7 @@ class HierarchicalModel(nn.Module):
                 for feed in feeds
             }
         )
+        self.case_embedding = nn.Parameter(torch.zeros(len(CASES), size)) if letter_case else None
         self.shortcuts = ByTask({task: _zero_linear(size) for task in shortcuts})
         self.mixes = ByTask(
             {task: ScalarMix(place.high - place.low + 1) for task, place in places.items() if place.is_mix}
@@ -281,11 +286,15 @@ class HierarchicalModel(nn.Module):
         keep = self._layers_to_keep(needed)
 
         def visit(layer: int, states: Tensor, readers: frozenset[str]) -> Tensor | None:
+            changed: Tensor | None = None
+            if layer == 0 and self.case_embedding is not None:
+                assert batch.cases is not None
+                cases = F.embedding(batch.cases, self.case_embedding, padding_idx=0)
+                states = changed = states + cases.to(states.dtype)
             here = [task for task in needed if task in readers and self.places[task].high == layer]
             words = batch.pool(states) if here or layer in keep else None
             if words is not None and layer in keep:
                 kept.setdefault(readers, {})[layer] = words
-            changed: Tensor | None = None
             for task in here:
                 assert words is not None
                 read = self._read(task, words, kept.get(readers, {}), beliefs)

@@ -60,6 +60,7 @@ VARIANTS = {
     "all tasks on the top layer": [*TOP, "feeds=[{from: relatedness, to: entailment}]"],
     "without label feedback": ["feeds=[]"],
     "without shortcut": BARE,
+    "without the words' letter case": ["encoding.letter_case=false"],
     "without label feedback and shortcut": ["feeds=[]", *BARE],
     "tasks in turns, bottom-up, successive regularisation": [*TURNS, "training.successive={}"],
     "tasks in turns, bottom-up": TURNS,

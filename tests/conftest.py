@@ -223,6 +223,7 @@ def recipe_data(corpora: Path, tiny_encoder: Path) -> Callable[..., dict[str, An
         of_pairs = {"shared", "holds"} & set(names)
         data: dict[str, Any] = {
             "encoder": {"name": str(tiny_encoder)},
+            "encoding": {"letter_case": tasks is None},
             "corpora": {},
             "tasks": {name: TASKS[name] for name in names},
             "feeds": (FEEDS if tasks is None else []) if feeds is None else feeds,

@@ -33,6 +33,7 @@ class WordBatch:
         lengths: number of words of each sentence, on the host.
         subwords: number of subwords with padding, W * T, on the host.
         token_types: of each subword, shape (W, T); None where all are of the first type.
+        cases: class of the letter case of each subword's word, 0 for none, shape (W, T); None where it is not read.
         of_second: true for the words of the second of two joined sentences, shape (B, N); None where none are joined.
     """
 
@@ -46,6 +47,7 @@ class WordBatch:
     lengths: list[int]
     subwords: int
     token_types: Tensor | None = None
+    cases: Tensor | None = None
     of_second: Tensor | None = None
 
     def pool(self, states: Tensor) -> Tensor:
@@ -100,6 +102,7 @@ def collate(
         rows=len(sizes),
         width=-(-widest // pad_to_multiple) * pad_to_multiple,
         padding=encoder.padding,
+        cased=sentences[0].cases is not None,
     )
     row = 0
     for number, (sentence, plan, ends) in enumerate(zip(sentences, plans, bounds, strict=True)):
@@ -107,7 +110,8 @@ def collate(
             at = grid.put_special(row, 0, encoder.prefix)
             home = np.flatnonzero(plan.home[a:b] == window)
             content = sentence.ids[int(ends[a]) : int(ends[b])]
-            at = grid.put_words(row, at, content, sentence.lengths[a:b], sentence=number, first=a, read=home)
+            words = Subwords(content, sentence.lengths[a:b], sentence.cases and sentence.cases[a:b])
+            at = grid.put_words(row, at, words, sentence=number, first=a, read=home)
             grid.put_special(row, at, encoder.suffix)
             row += 1
     return grid.batch(mean=mean)
@@ -121,13 +125,15 @@ class Grid:
         rows: number of rows W.
         width: number of subwords T of a row.
         padding: the subword that fills rows up.
+        cased: whether the words' letter case is laid out, too.
     """
 
-    def __init__(self, lengths: list[int], *, rows: int, width: int, padding: int) -> None:
+    def __init__(self, lengths: list[int], *, rows: int, width: int, padding: int, cased: bool = False) -> None:
         self.lengths = lengths
         words = max(lengths)
         self.ids = np.full((rows, width), padding, dtype=np.int64)
         self.used = np.zeros((rows, width), dtype=bool)
+        self.cases = np.zeros((rows, width), dtype=np.int64) if cased else None
         self.belongs = np.full((rows, width), len(lengths) * words, dtype=np.int64)
         self.index = np.zeros((len(lengths), words), dtype=np.int64)
         self.counts = np.zeros((len(lengths), words), dtype=np.int64)
@@ -144,8 +150,7 @@ class Grid:
         self,
         row: int,
         at: int,
-        ids: Sequence[int],
-        lengths: Sequence[int],
+        words: Subwords,
         *,
         sentence: int,
         first: int = 0,
@@ -156,17 +161,20 @@ class Grid:
         Args:
             row: number of the row.
             at: place of the first subword.
-            ids: the words' subwords.
-            lengths: number of subwords of each word.
+            words: the words' subwords.
             sentence: number of the sentence.
             first: number of the first of the words in its sentence.
             read: which of the words are read in this row; None for all.
         """
-        end = at + len(ids)
+        lengths = words.lengths
+        end = at + len(words.ids)
         numbers = np.arange(first, first + len(lengths))
-        self.ids[row, at:end] = ids
+        self.ids[row, at:end] = words.ids
         self.used[row, at:end] = True
         self.belongs[row, at:end] = sentence * self.index.shape[1] + np.repeat(numbers, lengths)
+        if self.cases is not None:
+            assert words.cases is not None
+            self.cases[row, at:end] = np.repeat(words.cases, lengths)
         self.counts[sentence, numbers] = lengths
         starts = row * self.ids.shape[1] + at + np.cumsum(lengths) - lengths
         chosen = slice(None) if read is None else read
@@ -208,5 +216,6 @@ class Grid:
             lengths=self.lengths,
             subwords=self.ids.size,
             token_types=None if token_types is None else torch.from_numpy(token_types),
+            cases=None if self.cases is None else torch.from_numpy(self.cases),
             of_second=None if of_second is None else torch.from_numpy(of_second),
         )

@@ -94,11 +94,11 @@ def distinct(pairs: Sequence[Pair]) -> tuple[list[Subwords], list[tuple[int, int
         >>> distinct([(a, b), (b, a)])[1]
         [(0, 1), (1, 0)]
     """
-    where: dict[tuple[tuple[int, ...], tuple[int, ...]], int] = {}
+    where: dict[tuple[tuple[int, ...], ...], int] = {}
     sentences: list[Subwords] = []
 
     def place(sentence: Subwords) -> int:
-        key = (tuple(sentence.ids), tuple(sentence.lengths))
+        key = (tuple(sentence.ids), tuple(sentence.lengths), tuple(sentence.cases or ()))
         if key not in where:
             where[key] = len(sentences)
             sentences.append(sentence)
@@ -123,13 +123,14 @@ def collate_joined(
         rows=len(fitted),
         width=-(-widest // pad_to_multiple) * pad_to_multiple,
         padding=encoder.padding,
+        cased=pairs[0][0].cases is not None,
     )
     types = None if layout.types is None else np.zeros(grid.ids.shape, dtype=np.int64)
     for row, (first, second) in enumerate(fitted):
         starts = grid.put_special(row, 0, layout.before)
-        ends = grid.put_words(row, starts, first.ids, first.lengths, sentence=row)
+        ends = grid.put_words(row, starts, first, sentence=row)
         begins = grid.put_special(row, ends, layout.between)
-        stops = grid.put_words(row, begins, second.ids, second.lengths, sentence=row, first=len(first.lengths))
+        stops = grid.put_words(row, begins, second, sentence=row, first=len(first.lengths))
         last = grid.put_special(row, stops, layout.after)
         if types is not None and layout.types is not None:
             bounds = (0, starts, ends, begins, stops, last)
@@ -146,5 +147,7 @@ def _fitted(pair: Pair, *, size: int) -> Pair:
         longer = int(sizes[1] > sizes[0])
         kept[longer] -= 1
         sizes[longer] -= pair[longer].lengths[kept[longer]]
-    first, second = (Subwords(s.ids[:n], s.lengths[:k]) for s, n, k in zip(pair, sizes, kept, strict=True))
+    first, second = (
+        Subwords(s.ids[:n], s.lengths[:k], s.cases and s.cases[:k]) for s, n, k in zip(pair, sizes, kept, strict=True)
+    )
     return first, second

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
+from hiernlp.encoding.letter_case import case_of
 from hiernlp.errors import HierNLPError
 from hiernlp.settings import Settings
 
@@ -24,6 +25,10 @@ class EncodingSettings(Settings):
     window: int | None = Field(default=None, ge=8)
     """Most subwords a run holds, special ones included; longer sentences go through overlapping windows. By default
     what the encoder allows."""
+    letter_case: bool = False
+    """Add a learned embedding of each word's letter case to its subwords' embeddings, zero at first: for encoders whose
+    tokenizer takes the case away (uncased ones), as tags and names depend on it. It is learnt even where layers are
+    frozen."""
     pad_to_multiple: int = Field(default=1, ge=1)
     """Pad lengths up to a multiple of this many subwords, so that compiled code and tensor cores see few lengths."""
 
@@ -35,10 +40,12 @@ class Subwords:
     Attributes:
         ids: the subwords of all words in order.
         lengths: number of subwords of each word, at least one.
+        cases: class of each word's letter case, for an encoder that reads it.
     """
 
     ids: list[int]
     lengths: list[int]
+    cases: list[int] | None = None
 
 
 @dataclass(frozen=True)
@@ -70,18 +77,26 @@ class SubwordEncoder:
     Args:
         tokenizer: a fast tokenizer of transformers.
         limit: most subwords in one run of the encoder, special ones included.
+        letter_case: whether the model reads the words' letter case, too.
 
     Raises:
         HierNLPError: the tokenizer is slow, or has no subword that can stand for an unknown word.
     """
 
-    def __init__(self, tokenizer: Any, *, limit: int) -> None:  # noqa: ANN401 - a class per tokenizer
+    def __init__(
+        self,
+        tokenizer: Any,  # noqa: ANN401 - a class per tokenizer
+        *,
+        limit: int,
+        letter_case: bool = False,
+    ) -> None:
         if not tokenizer.is_fast:
             raise HierNLPError(
                 f"encoder.name: {type(tokenizer).__name__} is not a fast tokenizer, which word alignment needs"
             )
         self.tokenizer = tokenizer
         self.limit = limit
+        self.letter_case = letter_case
         prefix, suffix = _special_ids(tokenizer)
         self.prefix, self.suffix = prefix, suffix
         self.joint = _joint_layout(tokenizer) or JointLayout(prefix, [*suffix, *prefix], suffix)
@@ -102,6 +117,7 @@ class SubwordEncoder:
         limit: int,
         revision: str | None = None,
         config: Any = None,  # noqa: ANN401 - every architecture has its own
+        letter_case: bool = False,
     ) -> SubwordEncoder:
         """Load a tokenizer from a folder or the hub, for the encoder of a configuration, by default the one there."""
         from transformers import AutoTokenizer  # noqa: PLC0415 - heavy
@@ -118,7 +134,7 @@ class SubwordEncoder:
         except (OSError, ValueError, ImportError) as error:
             first = str(error).strip().splitlines()[0]
             raise HierNLPError(f"encoder.name: no tokenizer can be loaded from {str(name)!r} ({first})") from error
-        return cls(tokenizer, limit=limit)
+        return cls(tokenizer, limit=limit, letter_case=letter_case)
 
     def encode(self, sentences: Sequence[Sequence[str]]) -> list[Subwords]:
         """Return the subwords of each sentence, given as words.
@@ -136,9 +152,15 @@ class SubwordEncoder:
             return_token_type_ids=False,
             verbose=False,
         )
-        return [
+        found = [
             self._align(encoding.ids, encoding.word_ids, len(words))
             for encoding, words in zip(encoded.encodings, sentences, strict=True)
+        ]
+        if not self.letter_case:
+            return found
+        return [
+            replace(subwords, cases=[case_of(word[:MOST_CHARACTERS]) for word in words])
+            for subwords, words in zip(found, sentences, strict=True)
         ]
 
     def _align(self, ids: list[int], word_ids: list[int | None], words: int) -> Subwords:

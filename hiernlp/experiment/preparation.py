@@ -100,7 +100,11 @@ def prepare(recipe: Recipe, *, base: Path | None = None) -> Experiment:
         encoder.compile_layers()
     subwords = SubwordEncoder.from_pretrained(name, limit=10**9, revision=recipe.encoder.revision, config=config)
     limit = encoder.length_limit(min(int(subwords.tokenizer.model_max_length), 10**6))
-    subwords = SubwordEncoder(subwords.tokenizer, limit=min(limit, recipe.encoding.window or limit))
+    subwords = SubwordEncoder(
+        subwords.tokenizer,
+        limit=min(limit, recipe.encoding.window or limit),
+        letter_case=recipe.encoding.letter_case,
+    )
 
     tasks: dict[str, TaskRecord] = {}
     for task, settings in recipe.tasks.items():
@@ -125,7 +129,9 @@ def prepare(recipe: Recipe, *, base: Path | None = None) -> Experiment:
     set_seed(recipe.training.seed)
     scheme = (recipe.sharing.scheme, recipe.sharing.options)
     bundle = Bundle(
-        model=build_model(encoder, tasks=tasks, feeds=feeds, sharing_scheme=scheme),
+        model=build_model(
+            encoder, tasks=tasks, feeds=feeds, sharing_scheme=scheme, letter_case=recipe.encoding.letter_case
+        ),
         encoder=subwords,
         encoding=recipe.encoding,
         tasks=tasks,

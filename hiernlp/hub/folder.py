@@ -81,6 +81,7 @@ def build_model(
     tasks: Mapping[str, TaskRecord],
     feeds: list[Feed],
     sharing_scheme: tuple[str, Mapping[str, Any]],
+    letter_case: bool = False,
 ) -> HierarchicalModel:
     """Put heads on an encoder: the one way in which models are built, for training and from a folder."""
     scheme_class = sharing.load(sharing_scheme[0])
@@ -108,6 +109,7 @@ def build_model(
         shortcuts=[name for name, task in tasks.items() if task.shortcut],
         pairs=pairs,
         joined=joined,
+        letter_case=letter_case,
     )
 
 
@@ -184,7 +186,7 @@ def load_bundle(folder: str | Path, *, attention: str | None = None) -> Bundle:
         settings = validate(EncodingSettings, encoding, path="encoding")
         scheme = (config["sharing"]["scheme"], config["sharing"]["options"])
         encoder = Encoder.from_config(_encoder_config(config["encoder"]), attention=attention)
-        model = build_model(encoder, tasks=tasks, feeds=feeds, sharing_scheme=scheme)
+        model = build_model(encoder, tasks=tasks, feeds=feeds, sharing_scheme=scheme, letter_case=settings.letter_case)
         for name, place in model.places.items():
             if not 0 <= place.low <= place.high <= model.scheme.depth:
                 raise ValueError(f"tasks.{name}.place: not in an encoder of {model.scheme.depth} layers")
@@ -193,7 +195,9 @@ def load_bundle(folder: str | Path, *, attention: str | None = None) -> Bundle:
         # Without its file a tokenizer of the encoder's type would be made that knows no subword.
         raise ModelFolderError(f"{path / TOKENIZER}: there is no tokenizer; save or copy the model again")
     with _damage_in(path / TOKENIZER):
-        subwords = SubwordEncoder.from_pretrained(path, limit=limit, config=encoder.config)
+        subwords = SubwordEncoder.from_pretrained(
+            path, limit=limit, config=encoder.config, letter_case=settings.letter_case
+        )
     return Bundle(
         model=model.eval(),
         encoder=subwords,

@@ -87,14 +87,12 @@ class EncodedSplit:
 
     def subwords(self, indices: Sequence[int]) -> list[Subwords]:
         """Return the subwords of some sentences (of pairs, the first sentences)."""
-        found = self._subwords[list(indices)]
-        return [Subwords(ids, lengths) for ids, lengths in zip(found["ids"], found["lengths"], strict=True)]
+        return _subwords(self._subwords[list(indices)])
 
     def pairs(self, indices: Sequence[int]) -> list[Pair]:
         """Return the subwords of some pairs of sentences."""
         found = self._subwords[list(indices)]
-        seconds = zip(found[f"{SECOND}_ids"], found[f"{SECOND}_lengths"], strict=True)
-        return list(zip(self.subwords(indices), (Subwords(*second) for second in seconds), strict=True))
+        return list(zip(_subwords(found), _subwords(found, f"{SECOND}_"), strict=True))
 
     def words(self, indices: Sequence[int]) -> list[list[str]]:
         """Return the words of some sentences (of pairs, those of both)."""
@@ -169,6 +167,12 @@ def annotates(dataset: datasets.Dataset, columns: Sequence[str], *, pairs: bool 
     return pairs == holds_pairs(dataset) and all(column in dataset.column_names for column in columns)
 
 
+def _subwords(found: Mapping[str, Any], prefix: str = "") -> list[Subwords]:
+    """Return the subwords in some rows of what was tokenized once."""
+    fields = [found[prefix + field] for field in ("ids", "lengths", "cases") if prefix + field in found]
+    return [Subwords(*sentence) for sentence in zip(*fields, strict=True)]
+
+
 def _present(dataset: datasets.Dataset, columns: Sequence[str]) -> list[str]:
     return [c for c in (*columns, *PLACE) if c in dataset.column_names]
 
@@ -176,7 +180,7 @@ def _present(dataset: datasets.Dataset, columns: Sequence[str]) -> list[str]:
 def _encode(dataset: datasets.Dataset, encoder: SubwordEncoder) -> datasets.Dataset:
     """Tokenize all sentences once; what was tokenized before is read from the cache of ``datasets``."""
     tokenizer: str = encoder.tokenizer.backend_tokenizer.to_str()
-    identity = f"{dataset._fingerprint}\0{tokenizer}\0{encoder.most_subwords}"
+    identity = f"{dataset._fingerprint}\0{tokenizer}\0{encoder.most_subwords}\0{encoder.letter_case}"
 
     sentences = ["words", SECOND] if holds_pairs(dataset) else ["words"]
 
@@ -185,7 +189,8 @@ def _encode(dataset: datasets.Dataset, encoder: SubwordEncoder) -> datasets.Data
         for column in sentences:
             subwords = encoder.encode(rows[column])
             prefix = "" if column == "words" else f"{column}_"
-            found |= {f"{prefix}ids": [s.ids for s in subwords], f"{prefix}lengths": [s.lengths for s in subwords]}
+            fields = ("ids", "lengths", "cases") if encoder.letter_case else ("ids", "lengths")
+            found |= {f"{prefix}{field}": [getattr(s, field) for s in subwords] for field in fields}
         return found
 
     return dataset.select_columns(sentences).map(

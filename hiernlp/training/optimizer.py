@@ -25,8 +25,8 @@ def build_optimizer(
     """Return AdamW with the encoder's layers and the heads in groups of their own.
 
     The encoder's layer k of L has ``encoder_learning_rate * layer_decay ** (L - k)``; a task's own parameters have its
-    learning rate, if it has one, and all else ``head_learning_rate``. Vectors and label embeddings have no weight
-    decay.
+    learning rate, if it has one, and all else ``head_learning_rate``. Vectors and embeddings of labels and letter case
+    have no weight decay.
 
     Args:
         model: the model.
@@ -47,7 +47,7 @@ def build_optimizer(
         own = model.own_parameters(task)
         placed |= {id(p) for p in own}
         groups += _split_by_decay(own, peak=rate, decay=settings.weight_decay, name="heads")
-    undecayed = {id(p) for p in model.label_embeddings.parameters()}
+    undecayed = {id(p) for p in (*model.label_embeddings.parameters(), model.case_embedding)}
     rest = [p for p in model.parameters() if id(p) not in placed]
     decayed = [p for p in rest if id(p) not in undecayed]
     peak = settings.head_learning_rate

@@ -52,10 +52,12 @@ class Successive:
         epoch, task = self.stage
         below = self.order[: self.order.index(task)]
         layers = [encoder.parameters_by_layer() for encoder in self.model.scheme.encoders]
+        cased = [] if self.model.case_embedding is None else [self.model.case_embedding]
+        embeddings = [p for groups in layers for p in groups[0]] + cased
         if not below:
-            return [(p, self.settings.delta) for groups in layers for p in groups[0]] if epoch else []
+            return [(p, self.settings.delta) for p in embeddings] if epoch else []
         depth = self.model.depth_of(self.model.needed(below))
-        shared = [p for groups in layers for group in groups[: depth + 1] for p in group]
+        shared = embeddings + [p for groups in layers for group in groups[1 : depth + 1] for p in group]
         own = [p for lower in self.model.needed(below) for p in self.model.own_parameters(lower)]
         heads = [*own, *self.model.fed_parameters(below)]
         return [(p, self.settings.delta) for p in shared] + [(p, self.settings.head_delta) for p in heads]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
+from random import Random
 from typing import Any
 
 import pytest
@@ -31,6 +33,20 @@ def batches(draw: st.DrawFn) -> tuple[list[Subwords], int]:
         made.append(Subwords(list(range(next_id, next_id + sum(words))), words))
         next_id += sum(words)
     return made, size
+
+
+@given(batches(), st.randoms())
+def test_every_subword_of_a_word_has_its_letter_case_in_every_window(
+    made: tuple[list[Subwords], int], random: Random
+) -> None:
+    plain, size = made
+    cases = [[random.randint(1, 6) for _ in s.lengths] for s in plain]
+    batch = lay_out([replace(s, cases=c) for s, c in zip(plain, cases, strict=True)], size)
+    words = batch.word_mask.shape[1]
+    of_word = {b * words + n: case for b, found in enumerate(cases) for n, case in enumerate(found)}
+    assert batch.cases is not None
+    assert batch.cases.flatten().tolist() == [of_word.get(word, 0) for word in batch.subword_word.flatten().tolist()]
+    assert lay_out(plain, size).cases is None
 
 
 def bounds(sentence: Subwords) -> list[tuple[int, int]]:

@@ -63,6 +63,15 @@ def test_a_pair_too_long_loses_the_end_of_its_longer_sentence() -> None:
     assert batch.lengths == [5]
 
 
+def test_sentences_that_differ_by_letter_case_are_two_where_it_is_read() -> None:
+    lower, upper = Subwords([10, 11, 12], [2, 1], [2, 2]), Subwords([10, 11, 12], [2, 1], [4, 2])
+    assert distinct([(lower, upper), (upper, lower)]) == ([lower, upper], [(0, 1), (1, 0)])
+    batch = collate_joined([(lower, upper)], FakeEncoder(9))  # type: ignore[arg-type]
+    assert batch.input_ids.tolist() == [[1, 10, 11, 2, 3, 10, 11, 12, 2]]
+    assert batch.cases is not None
+    assert batch.cases.tolist() == [[0, 2, 2, 0, 0, 4, 4, 2, 0]]
+
+
 def test_either_layout_may_be_left_out() -> None:
     pair = (Subwords([10], [1]), Subwords([11], [1]))
     made = collate_pairs([pair, pair], FakeEncoder(12), apart=True, joined=False)  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ from typing import Any
 import pytest
 import torch
 
+import hiernlp
 from hiernlp.errors import HierNLPError
 from hiernlp.experiment import Run, prepare
+from hiernlp.hub import load_bundle
 from hiernlp.model import Place
 from hiernlp.recipe.files import validate_recipe
 
@@ -54,6 +57,44 @@ def test_windows_and_encoder_settings(recipe_data: Make) -> None:
     assert found.bundle.encoder.limit == 16
     config = found.bundle.model.scheme.encoders[0].config
     assert (config.hidden_dropout_prob, config._attn_implementation) == (0.3, "eager")
+
+
+def test_an_uncased_encoder_sees_letter_case_if_it_is_told(recipe_data: Make, tmp_path: Path) -> None:
+    """What only the letter case tells is learnt with it and cannot be without."""
+    forms = {"LOW": ("cat", "dog", "mary"), "CAP": ("Cat", "Dog", "Mary"), "ALL": ("CAT", "DOG", "MARY")}
+    lines = [
+        f"{form}\t{label}\nsees\tLOW\n{other}\t{label}\n\n"
+        for label, words in forms.items()
+        for form in words
+        for other in words
+    ]
+    (tmp_path / "cased.txt").write_text("".join(lines), encoding="utf-8")
+    data = recipe_data(["upos"], epochs=12)
+    data["corpora"] = {
+        "cased": {
+            "reader": "columns",
+            "options": {"columns": {"words": 0, "upos": 1}, "separator": "\t"},
+            "train": str(tmp_path / "cased.txt"),
+            "dev": str(tmp_path / "cased.txt"),
+        }
+    }
+    accuracy = {}
+    for told_so in (False, True):
+        folder = tmp_path / f"model-{told_so}"
+        list(Run(validate_recipe({**data, "encoding": {"letter_case": told_so}}), folder).events())
+        accuracy[told_so] = json.loads((folder / "scores.json").read_text())["tasks"]["upos"]["values"]["accuracy"]
+    assert accuracy[True] == 1
+    assert accuracy[False] < 0.7  # each form but one is alike for all three labels
+    bundle = load_bundle(tmp_path / "model-True")
+    embedding = bundle.model.case_embedding
+    assert embedding is not None
+    assert not embedding[0].any()  # what is no word has no case
+    analyzer = hiernlp.load(tmp_path / "model-True")
+    assert [s.annotations["upos"] for s in analyzer([["dog", "sees"], ["Dog", "sees"], ["DOG", "sees"]]).sentences] == [
+        ["LOW", "LOW"],
+        ["CAP", "LOW"],
+        ["ALL", "LOW"],
+    ]
 
 
 def test_mistakes_in_places_and_feeds(recipe_data: Make) -> None:

@@ -37,7 +37,7 @@ def test_every_parameter_is_in_one_group(model: Any) -> None:
     of = {id(p): group for group in optimizer.param_groups for p in group["params"]}
     for name, parameter in model.named_parameters():
         group = of[id(parameter)]
-        if name.startswith("label_embeddings") or parameter.ndim < 2:
+        if name.startswith(("label_embeddings", "case_embedding")) or parameter.ndim < 2:
             assert group["weight_decay"] == 0, name
         else:
             assert group["weight_decay"] == 0.1, name
@@ -59,8 +59,8 @@ def test_a_task_may_have_a_learning_rate_of_its_own(model: Any) -> None:
     of = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
     for name, parameter in model.named_parameters():
         if not name.startswith("scheme"):
-            task = name.split(".")[1]
-            expected = {"type": 0.5, "shared": 0.25}.get(task, 1e-2) if not name.startswith("label") else 1e-2
+            task = None if name.startswith(("label_embeddings", "case_embedding")) else name.split(".")[1]
+            expected = {"type": 0.5, "shared": 0.25}.get(task, 1e-2)
             assert of[id(parameter)] == expected, name
 
 

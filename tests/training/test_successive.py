@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from hiernlp.errors import HierNLPError
+from hiernlp.experiment import Run
 from hiernlp.hub import load_bundle
 from hiernlp.recipe.files import validate_recipe
 from hiernlp.training.loop import Ended
@@ -60,6 +61,17 @@ def test_what_is_held_in_each_turn(model: Any) -> None:
         "label_embeddings.upos->dependencies",
     }
     assert not any(name.startswith(("heads.type", "shortcuts.type")) for name in found)
+
+
+def test_letter_case_is_held_as_the_embeddings_are(recipe_data: Callable[..., Any], tmp_path: Path) -> None:
+    data = recipe_data(TASKS, feeds=FEEDS) | {"encoding": {"letter_case": True}}
+    cased = Run(validate_recipe(data), tmp_path / "cased").trainer.model
+    held = successive(cased)
+    held.enter(0, "upos")
+    assert held.held() == []
+    for epoch, task in ((1, "upos"), (1, "dependencies"), (1, "type")):
+        held.enter(epoch, task)
+        assert names(cased, held.held())["case_embedding"] == DELTA
 
 
 def test_the_term_by_hand(model: Any) -> None:
