@@ -22,6 +22,7 @@ from hiernlp.encoding.pairs import PairBatch
 from hiernlp.errors import HierNLPError, did_you_mean
 from hiernlp.kinds._base import Kind, Targets
 from hiernlp.pairs import PairReading
+from hiernlp.reversal import reverse
 from hiernlp.sharing._base import Scheme
 
 
@@ -91,6 +92,8 @@ class HierarchicalModel(nn.Module):
         pairs: how the tasks that compare the two sentences of a pair do so; their heads are built for its width.
         joined: tasks that read pairs of sentences together; those of ``pairs`` that are not among them read apart.
         letter_case: whether the words' letter case is added to the embeddings; batches then hold it.
+        reversed_tasks: tasks that work against what they read: the gradient of the states is turned round. How
+            strongly, ``reversal`` says by task; it is 0 at first.
 
     Raises:
         HierNLPError: feeds form a circle, or one comes from a pair and goes elsewhere than to a pair's head.
@@ -107,6 +110,7 @@ class HierarchicalModel(nn.Module):
         pairs: Mapping[str, PairReading] | None = None,
         joined: Collection[str] = (),
         letter_case: bool = False,
+        reversed_tasks: Collection[str] = (),
     ) -> None:
         super().__init__()
         self.scheme = scheme
@@ -116,6 +120,7 @@ class HierarchicalModel(nn.Module):
         self.apart = frozenset(self.pairs) - self.joined
         self.places = dict(places)
         self.feeds = tuple(feeds)
+        self.reversal = dict.fromkeys(reversed_tasks, 0.0)
         size = scheme.hidden_size
         self._check_pairs()
         # All that lets information in from elsewhere begins at zero: training starts from the pretrained function.
@@ -177,6 +182,37 @@ class HierarchicalModel(nn.Module):
                 if feed.source == task and reaches:
                     needed.add(task)
         return tuple(task for task in self._order if task in needed)
+
+    def restricted(self, tasks: Collection[str]) -> HierarchicalModel:
+        """Return a model of some tasks, which answers as this one does and shares all its parameters.
+
+        Raises:
+            HierNLPError: one of the tasks is fed by another that is to be left out.
+        """
+        for task in self.needed(list(tasks)):
+            if task not in tasks:
+                raise HierNLPError(f"the task {task!r} feeds tasks that are to be kept, so that it must be kept, too")
+        kept = [task for task in self.places if task in tasks]
+        # What is made here is replaced below; on this device it takes neither memory nor random numbers.
+        with torch.device("meta"):
+            model = HierarchicalModel(
+                self.scheme,
+                heads={task: self.heads[task] for task in kept},  # pyright: ignore[reportArgumentType]
+                places={task: self.places[task] for task in kept},
+                feeds=[f for f in self.feeds if f.source in kept and (f.target is None or f.target in kept)],
+                shortcuts=[task for task in kept if task in self.shortcuts],
+                pairs={task: self._reading(task) for task in kept if task in self.pairs},
+                joined=[task for task in kept if task in self.joined],
+                letter_case=self.case_embedding is not None,
+                reversed_tasks=[task for task in kept if task in self.reversal],
+            )
+        model.case_embedding = self.case_embedding
+        for key in model.label_embeddings:
+            model.label_embeddings[key] = self.label_embeddings[key]
+        for mine, theirs in ((model.shortcuts, self.shortcuts), (model.mixes, self.mixes), (model.norms, self.norms)):
+            for task in mine:
+                mine[task] = theirs[task]
+        return model.train(self.training)
 
     def own_parameters(self, task: str) -> list[nn.Parameter]:
         """Return the parameters that belong to one task alone: its head and what it reads by."""
@@ -383,6 +419,10 @@ class HierarchicalModel(nn.Module):
     def _read(self, task: str, words: Tensor, kept: Mapping[int, Tensor], beliefs: Mapping[str, Tensor]) -> Tensor:
         """Return what a task's head reads, shape (B, N, H)."""
         place = self.places[task]
+        if task in self.reversal:
+            # Below all that is the task's own, which goes on learning the task.
+            strength = self.reversal[task]
+            words, kept = reverse(words, strength), {layer: reverse(s, strength) for layer, s in kept.items()}
         read = words
         if place.is_mix:
             read = self.mixes[task]([kept[layer] for layer in range(place.low, place.high + 1)])

@@ -47,7 +47,7 @@ def compare_command(
     if code:
         say(console, f"stopped and saved; go on with: {command}")
         return code
-    comparison = collect(output, tasks=list(recipe.tasks), seeds=numbers, command=command)
+    comparison = collect(output, tasks=recipe.main_tasks, seeds=numbers, command=command)
     write_report(comparison, output)
     if as_json:
         sys.stdout.write(json.dumps(comparison.as_json(), indent=1) + "\n")

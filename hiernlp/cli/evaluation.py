@@ -113,7 +113,11 @@ def _of_recipe(bundle: Bundle, recipe: Recipe | None, split: str) -> dict[str, E
             base=Path(),
         )
         if split in splits:
-            meant = [task for task, s in recipe.tasks.items() if s.corpora is None or name in s.corpora]
+            meant = [
+                task
+                for task, s in recipe.tasks.items()
+                if task in bundle.tasks and (s.corpora is None or name in s.corpora)
+            ]
             trained = [task for task in meant if _has(splits["train"], bundle, task)]
             found[name] = _encoded(splits[split], bundle, trained)
     if not found:

@@ -65,7 +65,7 @@ def train_command(
 
 def _train_single_tasks(recipe: Recipe, output: Path, *, console: Console, quiet: bool) -> int:
     """Train each task alone, but for those that are done; return 0, or a signal's code as ``train_command``."""
-    for task in recipe.tasks:
+    for task in recipe.main_tasks:
         code = finish(
             single_task(recipe, task),
             output / TRAINING / SINGLE / task,

@@ -56,8 +56,8 @@ def begin(recipe: Recipe, folder: Path) -> None:
                 f"{folder}: was begun with another recipe or other --set; go on with the same, or give another folder"
             )
         return
-    if len(recipe.tasks) == 1:
-        raise RecipeError(f"tasks: expected two tasks or more to compare, found only {next(iter(recipe.tasks))!r}")
+    if len(recipe.main_tasks) == 1:
+        raise RecipeError(f"tasks: expected two tasks or more to compare, found only {recipe.main_tasks[0]!r}")
     if recipe.training.select not in (GAIN, NO_LOSS):
         with_known_scores(recipe)
     experiment = prepare(recipe)
@@ -85,14 +85,14 @@ def planned(recipe: Recipe, folder: Path, *, seeds: Sequence[int]) -> Iterator[P
     """
     for seed in seeds:
         seeded = with_training(recipe, seed=seed)
-        for task in recipe.tasks:
+        for task in recipe.main_tasks:
             yield PlannedRun(
                 f"{task} alone, seed {seed}", single_task(seeded, task), single_folder(folder, task=task, seed=seed)
             )
         if recipe.training.select in (GAIN, NO_LOSS):
             scores = {
                 task: found["values"][found["main"]]
-                for each in recipe.tasks
+                for each in recipe.main_tasks
                 for task, found in read_scores(single_folder(folder, task=each, seed=seed)).items()
             }
             seeded = with_training(seeded, single_scores=scores)

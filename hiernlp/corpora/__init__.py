@@ -28,7 +28,7 @@ Example:
 from __future__ import annotations
 
 from hiernlp.corpora._load import SPLITS, load_corpus
-from hiernlp.corpora._schema import SECOND
+from hiernlp.corpora._schema import SECOND, Shape, column_type
 from hiernlp.corpora._split import Split
 
-__all__ = ["SECOND", "SPLITS", "Split", "load_corpus"]
+__all__ = ["SECOND", "SPLITS", "Shape", "Split", "column_type", "load_corpus"]

@@ -41,6 +41,16 @@ def features(columns: Mapping[str, Shape]) -> datasets.Features:
     if clash:
         raise DataError(f"an annotation cannot be called {clash[0]!r}: that name is taken in every corpus; rename it")
     string = Value("string")
+    base = {"words": List(string), "text": string, "document": string, "sentence": string, "file": string}
+    annotations = {name: column_type(shape) for name, shape in columns.items()}
+    return Features({**base, "line": Value("int64"), "source": string} | annotations)
+
+
+def column_type(shape: Shape) -> Any:  # noqa: ANN401 - one class a shape
+    """Return the Arrow type of an annotation."""
+    from datasets import List, Value  # noqa: PLC0415 - as above
+
+    string = Value("string")
     shapes: dict[Shape, Any] = {
         "tags": List(string),
         "integers": List(Value("int32")),
@@ -49,10 +59,7 @@ def features(columns: Mapping[str, Shape]) -> datasets.Features:
         "number": Value("float64"),
         "labels": List(string),
     }
-    base = {"words": List(string), "text": string, "document": string, "sentence": string, "file": string}
-    return Features(
-        {**base, "line": Value("int64"), "source": string} | {name: shapes[shape] for name, shape in columns.items()}
-    )
+    return shapes[shape]
 
 
 def missing_if_empty(values: list[T | None]) -> list[T | None] | None:

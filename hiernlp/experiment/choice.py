@@ -24,7 +24,7 @@ def with_known_scores(recipe: Recipe, *, base: Path | None = None) -> Recipe:
         )
     if not isinstance(given, str):
         return recipe
-    return with_training(recipe, single_scores=read_single_scores((base or Path()) / given, list(recipe.tasks)))
+    return with_training(recipe, single_scores=read_single_scores((base or Path()) / given, recipe.main_tasks))
 
 
 def check_select(select: str, *, scored: list[str], single: Mapping[str, float]) -> None:

@@ -9,13 +9,14 @@ from typing import Any
 
 from accelerate.utils import set_seed
 
+from hiernlp.auxiliary import add_hint
 from hiernlp.corpora import SECOND, load_corpus
 from hiernlp.encoder import Encoder, load_config, resolve_encoder
 from hiernlp.encoding.subwords import SubwordEncoder
 from hiernlp.errors import DataError, RecipeError, did_you_mean
 from hiernlp.experiment.folders import dumped
 from hiernlp.hub.folder import Bundle, TaskRecord, build_model
-from hiernlp.recipe import Recipe, resolve_feeds, resolve_place
+from hiernlp.recipe import Recipe, TaskSettings, resolve_feeds, resolve_place, without_idle_helpers
 from hiernlp.registry import kinds
 from hiernlp.settings import validate
 from hiernlp.training.data import EncodedSplit, annotates
@@ -49,6 +50,7 @@ def prepare(recipe: Recipe, *, base: Path | None = None) -> Experiment:
         HierNLPError: the recipe, a corpus or the encoder cannot be used; the message says where and how to mend it.
     """
     base = base or Path()
+    recipe = without_idle_helpers(recipe)
     name = resolve_encoder(recipe.encoder.name, base=base)
     # The encoder's depth is known before its weights are read: mistakes in places come first.
     config = load_config(name, overrides=recipe.encoder.config, revision=recipe.encoder.revision)
@@ -68,6 +70,11 @@ def prepare(recipe: Recipe, *, base: Path | None = None) -> Experiment:
         )
         for corpus, settings in recipe.corpora.items()
     }
+    for task, settings in recipe.tasks.items():
+        if settings.hint is not None:
+            some = {name: corpora[name] for name in settings.corpora or corpora}
+            hint = {"maker": settings.hint.maker, "options": settings.hint.options}
+            corpora |= add_hint(some, task=task, base=base, **hint)
     kind_of = {task: kinds.load(settings.kind) for task, settings in recipe.tasks.items()}
     options = {task: validate(kind_of[task].Options, s.options) for task, s in recipe.tasks.items()}
     _check_columns({task: kind_of[task].columns(options[task]) for task in recipe.tasks})
@@ -126,11 +133,17 @@ def prepare(recipe: Recipe, *, base: Path | None = None) -> Experiment:
             description=settings.description,
             pair=None if settings.pair is None else settings.pair.model_dump(exclude_none=True),
         )
+        _check_helper(task, settings, tasks[task].labels)
     set_seed(recipe.training.seed)
     scheme = (recipe.sharing.scheme, recipe.sharing.options)
     bundle = Bundle(
         model=build_model(
-            encoder, tasks=tasks, feeds=feeds, sharing_scheme=scheme, letter_case=recipe.encoding.letter_case
+            encoder,
+            tasks=tasks,
+            feeds=feeds,
+            sharing_scheme=scheme,
+            letter_case=recipe.encoding.letter_case,
+            reversed_tasks=[task for task, settings in recipe.tasks.items() if settings.reversal is not None],
         ),
         encoder=subwords,
         encoding=recipe.encoding,
@@ -171,6 +184,19 @@ def _check_columns(columns: Mapping[str, tuple[str, ...]]) -> None:
                     "which a document has one; leave one of them out"
                 )
             writers[column] = task
+
+
+def _check_helper(task: str, settings: TaskSettings, labels: Mapping[str, list[str]]) -> None:
+    """Refuse a hint or an adversary that has nothing to tell apart."""
+    if settings.hint is None and settings.reversal is None:
+        return
+    for space in labels.values():
+        if len(space) == 1:
+            what = "hint.options" if settings.hint is not None else "reversal"
+            raise DataError(
+                f"tasks.{task}.{what}: expected two labels or more to tell apart, found {space[0]!r} everywhere; leave "
+                "the task out, or mend its settings or data"
+            )
 
 
 def _check_annotated(

@@ -20,7 +20,7 @@ from hiernlp.experiment.choice import check_select, with_known_scores
 from hiernlp.experiment.folders import BEGUN_WITH, BEST, STATE, TRAINING, dumped
 from hiernlp.experiment.preparation import prepare
 from hiernlp.files import replaced_file
-from hiernlp.hub.folder import library_version, save_bundle
+from hiernlp.hub.folder import library_version, restricted, save_bundle
 from hiernlp.kinds._base import Scores
 from hiernlp.recipe import Recipe
 from hiernlp.registry import balancing
@@ -69,6 +69,8 @@ class Run:
         self._check_folder(recipe, resume=resume)
         self.experiment = experiment = prepare(recipe, base=base)
         bundle = experiment.bundle
+        tasks = experiment.recipe.tasks
+        self.main = frozenset(experiment.recipe.main_tasks)
         heads = dict(bundle.model.heads.items())
         for split in experiment.dev.values():
             for task in split.tasks:
@@ -76,7 +78,7 @@ class Run:
                 head.check(split.rows(columns=["words", *columns_of(head)]))  # pyright: ignore[reportArgumentType, reportCallIssue]
         self.baselines: dict[str, Scores] = baselines(heads, experiment.train, experiment.dev)  # pyright: ignore[reportArgumentType]
         self.single = settings.single_scores if isinstance(settings.single_scores, dict) else {}
-        check_select(settings.select, scored=list(self.baselines), single=self.single)
+        check_select(settings.select, scored=[t for t in self.baselines if t in self.main], single=self.single)
         for key in ("converged_after", "best_per_task"):
             if getattr(settings, key) and not self.baselines:
                 raise RecipeError(
@@ -87,7 +89,7 @@ class Run:
             bundle.model,
             balancer=method(
                 options=validate(method.Options, recipe.balancing.options),
-                weights={task: s.weight for task, s in recipe.tasks.items()},
+                weights={task: s.weight for task, s in tasks.items()},
             ),
             builder=BatchBuilder(
                 experiment.train,
@@ -107,9 +109,12 @@ class Run:
                 accumulation=settings.accumulation,
                 tasks={corpus: split.tasks for corpus, split in experiment.train.items()},
                 order=bundle.model.tasks,
+                repeats={corpus: s.repeat for corpus, s in recipe.corpora.items()},
             ),
             settings=settings,
-            rates={task: s.learning_rate for task, s in recipe.tasks.items() if s.learning_rate is not None},
+            rates={task: s.learning_rate for task, s in tasks.items() if s.learning_rate is not None},
+            schedules={task: s.schedule for task, s in tasks.items() if s.schedule is not None},
+            reversals={task: s.reversal for task, s in tasks.items() if s.reversal is not None},
             evaluate=self._evaluate if self.baselines else None,
             state_folder=self.folder / STATE,
             accelerator=self.accelerator,
@@ -143,7 +148,7 @@ class Run:
                 self._save(event)
                 best = True
             if isinstance(event, Evaluated) and self.experiment.recipe.training.best_per_task:
-                for task in event.best_tasks:
+                for task in self.main.intersection(event.best_tasks):
                     self._save(event, task=task)
             if isinstance(event, Ended) and event.reason != "interrupted":
                 if not self.baselines and not best:
@@ -155,24 +160,29 @@ class Run:
     def report(self, scores: Mapping[str, Scores]) -> dict[str, Any]:
         """Return scores as ``scores.json`` has them: by task, beside the baseline's main figure."""
         gains = gains_of(scores, self.single)
+        main = {task: found for task, found in scores.items() if task in self.main}
+        helpers = {task: found for task, found in scores.items() if task not in self.main}
         return {
             "split": "dev",
             "date": datetime.now(UTC).strftime("%Y-%m-%d"),
             "hiernlp": library_version(),
             "torch": torch.__version__,
             "seed": self.experiment.recipe.training.seed,
-            "mean_relative": mean_relative(scores, self.baselines),
+            "mean_relative": mean_relative(main, self.baselines),
             **({"mean_gain": sum(gains.values()) / len(gains)} if gains else {}),
             "tasks": {
                 task: {
-                    **asdict(found),
-                    "baseline": self.baselines[task].main_value,
-                    "relative": relative(found.main_value, self.baselines[task].main_value),
+                    **self._scored(task, found),
                     **({"single": self.single[task], "gain": gains[task]} if task in gains else {}),
                 }
-                for task, found in scores.items()
+                for task, found in main.items()
             },
+            **({"auxiliary": {task: self._scored(task, found) for task, found in helpers.items()}} if helpers else {}),
         }
+
+    def _scored(self, task: str, found: Scores) -> dict[str, Any]:
+        baseline = self.baselines[task].main_value
+        return {**asdict(found), "baseline": baseline, "relative": relative(found.main_value, baseline)}
 
     def _evaluate(self) -> tuple[dict[str, Scores], float]:
         bundle = self.experiment.bundle
@@ -185,11 +195,12 @@ class Run:
             process=self.accelerator.process_index,
             processes=self.accelerator.num_processes,
         )
+        main = {task: found for task, found in scores.items() if task in self.main}
         select = self.experiment.recipe.training.select
         if select in (GAIN, NO_LOSS):
-            figure = chosen_by_gain(list(gains_of(scores, self.single).values()), no_loss=select == NO_LOSS)
+            figure = chosen_by_gain(list(gains_of(main, self.single).values()), no_loss=select == NO_LOSS)
         else:
-            figure = mean_relative(scores, self.baselines) if select == "mean" else scores[select].main_value
+            figure = mean_relative(main, self.baselines) if select == "mean" else scores[select].main_value
         return scores, figure
 
     def _save(self, event: Evaluated | None, *, task: str | None = None) -> None:
@@ -197,6 +208,8 @@ class Run:
         if not self.accelerator.is_main_process:
             return
         bundle = self.experiment.bundle
+        if self.main != set(bundle.tasks) and not self.experiment.recipe.training.keep_auxiliary:
+            bundle = restricted(bundle, self.main)
         scores = {} if event is None else self.report(event.scores) | {"step": event.step, "epoch": event.epoch}
         if task is not None:
             save_bundle(replace(bundle, scores=scores), self.folder / BEST / task)

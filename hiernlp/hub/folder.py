@@ -9,9 +9,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -82,6 +82,7 @@ def build_model(
     feeds: list[Feed],
     sharing_scheme: tuple[str, Mapping[str, Any]],
     letter_case: bool = False,
+    reversed_tasks: Collection[str] = (),
 ) -> HierarchicalModel:
     """Put heads on an encoder: the one way in which models are built, for training and from a folder."""
     scheme_class = sharing.load(sharing_scheme[0])
@@ -110,6 +111,20 @@ def build_model(
         pairs=pairs,
         joined=joined,
         letter_case=letter_case,
+        reversed_tasks=reversed_tasks,
+    )
+
+
+def restricted(bundle: Bundle, tasks: Collection[str]) -> Bundle:
+    """Return a bundle of some of the tasks, whose model shares its parameters with the given one.
+
+    Raises:
+        HierNLPError: one of the tasks is fed by another that is to be left out.
+    """
+    return replace(
+        bundle,
+        model=bundle.model.restricted(tasks),
+        tasks={task: record for task, record in bundle.tasks.items() if task in tasks},
     )
 
 

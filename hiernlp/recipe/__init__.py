@@ -5,11 +5,12 @@ from __future__ import annotations
 from hiernlp.recipe.files import available_recipes, available_tasks, load_recipe
 from hiernlp.recipe.places import resolve_feeds, resolve_place
 from hiernlp.recipe.schema import json_schema
-from hiernlp.recipe.settings import Recipe
-from hiernlp.recipe.variants import single_task, with_training
+from hiernlp.recipe.settings import Recipe, TaskSettings
+from hiernlp.recipe.variants import single_task, with_training, without_idle_helpers
 
 __all__ = [
     "Recipe",
+    "TaskSettings",
     "available_recipes",
     "available_tasks",
     "json_schema",
@@ -18,4 +19,5 @@ __all__ = [
     "resolve_place",
     "single_task",
     "with_training",
+    "without_idle_helpers",
 ]

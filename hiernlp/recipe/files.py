@@ -10,7 +10,7 @@ import yaml
 
 from hiernlp.errors import RecipeError, did_you_mean
 from hiernlp.recipe.settings import Recipe
-from hiernlp.registry import balancing, kinds, readers, sharing
+from hiernlp.registry import auxiliary, balancing, kinds, readers, sharing
 from hiernlp.settings import Settings, validate
 
 EXTENDS = "extends"
@@ -82,9 +82,13 @@ def validate_recipe(data: Mapping[str, Any]) -> Recipe:
     Raises:
         RecipeError: the first mistake, with its dotted path.
     """
-    recipe = validate(Recipe, data)
+    recipe = validate(Recipe, _with_hints(data))
     dumped = recipe.model_dump(by_alias=True)
     for task, settings in recipe.tasks.items():
+        if settings.hint is not None:
+            dumped["tasks"][task]["hint"]["options"] = _options(
+                auxiliary, settings.hint.maker, settings.hint.options, f"tasks.{task}.hint"
+            )
         dumped["tasks"][task]["options"] = _options(kinds, settings.kind, settings.options, f"tasks.{task}")
     for corpus, settings in recipe.corpora.items():
         dumped["corpora"][corpus]["options"] = _options(readers, settings.reader, settings.options, f"corpora.{corpus}")
@@ -92,6 +96,26 @@ def validate_recipe(data: Mapping[str, Any]) -> Recipe:
     dumped["sharing"]["options"] = _options(sharing, chosen[0].scheme, chosen[0].options, "sharing")
     dumped["balancing"]["options"] = _options(balancing, chosen[1].method, chosen[1].options, "balancing")
     return validate(Recipe, dumped)
+
+
+def _with_hints(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a recipe in which tasks learnt from hints have what their makers say: kind, column, being auxiliary."""
+    tasks = data.get("tasks")
+    if not isinstance(tasks, Mapping):
+        return data
+    return {**data, "tasks": {name: _with_hint(str(name), task) for name, task in tasks.items()}}
+
+
+def _with_hint(name: str, task: Any) -> Any:  # noqa: ANN401 - whatever stands in the file
+    hint = task.get("hint") if isinstance(task, Mapping) else None
+    maker = hint.get("maker") if isinstance(hint, Mapping) else None
+    options = task.get("options", {}) if isinstance(task, Mapping) else None
+    if maker not in auxiliary.names() or not isinstance(options, Mapping):
+        return task  # validation says what is wrong, if anything is
+    given = {"kind": auxiliary.load(maker).kind, "auxiliary": True, **task}
+    if given["kind"] in kinds.names() and "column" in kinds.load(given["kind"]).Options.model_fields:
+        given["options"] = {"column": name, **options}
+    return given
 
 
 def _options(room: Any, name: str, options: Mapping[str, Any], path: str) -> dict[str, Any]:  # noqa: ANN401
@@ -152,13 +176,15 @@ def _resolve_tasks(data: dict[str, Any]) -> dict[str, Any]:
 
 def _resolve_task(name: str, given: Any, folders: list[Path]) -> Any:  # noqa: ANN401
     given = {} if given is None else given
-    if not isinstance(given, Mapping) or ("kind" in given and "file" not in given):
+    if not isinstance(given, Mapping) or (("kind" in given or "hint" in given) and "file" not in given):
         return given
     changes = dict(given)
     wanted = str(changes.pop("file", f"{name}.yaml"))
     for folder in folders:
         if (folder / wanted).is_file():
-            return _merge(_read_yaml(folder / wanted), changes)
+            found = _read_yaml(folder / wanted)
+            _absolute_sources({"tasks": {name: found}}, folder)
+            return _merge(found, changes)
     choices = [path.stem for folder in folders for path in folder.glob("*.yaml")]
     raise RecipeError(
         f"tasks.{name}: there is no task file {wanted!r}, and the task is not given inline (it has no `kind`)"
@@ -172,6 +198,13 @@ def _absolute_sources(data: Mapping[str, Any], folder: Path) -> None:
     if isinstance(training, dict) and isinstance(training.get("single_scores"), str):
         training["single_scores"] = str(folder / Path(training["single_scores"]).expanduser())
     corpora = data.get("corpora")
+    tasks = data.get("tasks")
+    for task in tasks.values() if isinstance(tasks, Mapping) else []:
+        hint = task.get("hint") if isinstance(task, dict) else None
+        options = hint.get("options") if isinstance(hint, dict) else None
+        if isinstance(options, dict) and isinstance(options.get("words"), str):
+            file = folder / Path(options["words"]).expanduser()
+            options["words"] = str(file) if file.is_file() else options["words"]
     for corpus in corpora.values() if isinstance(corpora, Mapping) else []:
         if not isinstance(corpus, dict) or corpus.get("reader") == "hub":
             continue

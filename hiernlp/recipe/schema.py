@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hiernlp.recipe.settings import Recipe
-from hiernlp.registry import Room, balancing, kinds, readers, sharing
+from hiernlp.registry import Room, auxiliary, balancing, kinds, readers, sharing
 
 
 def json_schema() -> dict[str, Any]:
@@ -29,6 +29,7 @@ def json_schema() -> dict[str, Any]:
     tasks["additionalProperties"] = {"anyOf": [{"$ref": "#/$defs/TaskSettings"}, {"type": "null"}]}
     for definition, key, room in [
         ("TaskSettings", "kind", kinds),
+        ("HintSettings", "maker", auxiliary),
         ("CorpusSettings", "reader", readers),
         ("SharingSettings", "scheme", sharing),
         ("BalancingSettings", "method", balancing),

@@ -10,9 +10,10 @@ from hiernlp.corpora import Split
 from hiernlp.encoding.subwords import EncodingSettings
 from hiernlp.errors import did_you_mean
 from hiernlp.pairs import PairSettings
-from hiernlp.registry import Room, balancing, kinds, readers, sharing
+from hiernlp.registry import Room, auxiliary, balancing, kinds, readers, sharing
 from hiernlp.settings import Settings
 from hiernlp.training.gain import GAIN, NO_LOSS
+from hiernlp.training.schedules import Reversal, WeightSchedule
 from hiernlp.training.settings import SamplingSettings, TrainingSettings
 
 Level = Literal["bottom", "low", "middle", "high", "top"]
@@ -69,6 +70,9 @@ class CorpusSettings(Settings):
     """Development data, by which checkpoints are chosen."""
     test: Strings = []
     """Test data, for ``hiernlp evaluate`` only."""
+    repeat: int = Field(default=1, ge=1)
+    """How many times an epoch goes through the training data: more than once for a corpus that is small beside the
+    others."""
     split: Split = Split()
     """Shares to cut from the training data, and how much of the rest to train on."""
     rename: dict[str, str] = {}
@@ -93,6 +97,15 @@ Fraction = Annotated[StrictFloat, Field(ge=0, le=1)]
 LayerNumber = Annotated[StrictInt, Field(ge=0)]
 
 
+class HintSettings(Settings):
+    """Where the labels of a task come from that nobody annotated."""
+
+    maker: Annotated[str, _known(auxiliary)]
+    """Name of a label maker: ``lexicon``, ``number``, ``shape``, ``frequency``, ``predicate``, ..."""
+    options: dict[str, Any] = {}
+    """The maker's own settings."""
+
+
 class TaskSettings(Settings):
     """One task: its kind and its place in the hierarchy."""
 
@@ -114,6 +127,16 @@ class TaskSettings(Settings):
     """For a task on pairs of sentences: how they are read; by default the task reads one sentence."""
     corpora: Strings | None = None
     """The corpora that train and test this task; by default all that have its annotation."""
+    auxiliary: bool = False
+    """Whether the task only helps the others: it is trained and scored, but chooses no checkpoint and is not saved with
+    the model, unless ``training.keep_auxiliary``. With weight 0 it is left out altogether."""
+    hint: HintSettings | None = None
+    """Make the task's labels from the corpus, as the annotation of the task's name; such a task is auxiliary, and takes
+    its kind and column from the maker unless it has them."""
+    schedule: WeightSchedule | None = None
+    """How the weight changes over training; by default it stays."""
+    reversal: Reversal | None = None
+    """Work against what the task reads (an adversary): what lies below unlearns what the head learns."""
     description: str = ""
     """What the task is, in a sentence."""
 
@@ -194,6 +217,35 @@ class Recipe(Settings):
                 if (feed.source, target) in seen:
                     raise ValueError(f"feeds.{i}: {feed.source!r} is fed to {target!r} twice")
                 seen.add((feed.source, target))
+        return self
+
+    @property
+    def main_tasks(self) -> list[str]:
+        """The tasks that are not auxiliary: what a model is trained for."""
+        return [task for task, settings in self.tasks.items() if not settings.auxiliary]
+
+    @model_validator(mode="after")
+    def _helpers_help(self) -> Recipe:
+        if not self.main_tasks:
+            raise ValueError("tasks: expected at least one task that is not auxiliary, found none")
+        for task, settings in self.tasks.items():
+            if settings.hint is not None and not settings.auxiliary:
+                raise ValueError(f"tasks.{task}.auxiliary: a hint is auxiliary; leave it out, or set it to true")
+        for i, feed in enumerate(self.feeds):
+            helper = self.tasks[feed.source].auxiliary
+            main = any(target == ENCODER or not self.tasks[target].auxiliary for target in feed.to)
+            if helper and main and not self.training.keep_auxiliary:
+                raise ValueError(
+                    f"feeds.{i}: {feed.source!r} is auxiliary and left out of the saved model, where it could feed "
+                    "nothing; take out the feed, or set `training.keep_auxiliary: true`"
+                )
+            for target in feed.to:
+                if target != ENCODER and self.tasks[target].reversal is not None:
+                    raise ValueError(
+                        f"feeds.{i}: {target!r} works against what it reads (`reversal`), so that it is fed nothing"
+                    )
+        if self.training.select in self.tasks and self.tasks[self.training.select].auxiliary:
+            raise ValueError(f"training.select: {self.training.select!r} is auxiliary; choose by another task")
         return self
 
     @model_validator(mode="after")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -24,6 +24,7 @@ from hiernlp.training.checkpoints import Progress, load_state, save_state
 from hiernlp.training.data import BatchBuilder, TrainingBatch
 from hiernlp.training.optimizer import build_optimizer, freeze, frozen_layers, learning_rate_factor, set_learning_rates
 from hiernlp.training.sampling import EpochPlanner, Piece
+from hiernlp.training.schedules import Reversal, WeightSchedule
 from hiernlp.training.settings import TrainingSettings
 from hiernlp.training.successive import Successive
 
@@ -40,6 +41,8 @@ class StepsDone:
         learning_rate: highest learning rate of ``encoder`` and of ``heads``.
         words_per_second: words trained on a second of training, evaluation left out.
         seconds_left: what is left of training at this speed, evaluation left out.
+        schedules: what changes over training, as it was in the last step: ``weight/<task>``, the factor of a scheduled
+            task's weight, and ``reversal/<task>``, the strength of an adversary's reversal.
     """
 
     step: int
@@ -49,6 +52,7 @@ class StepsDone:
     learning_rate: dict[str, float]
     words_per_second: float
     seconds_left: float
+    schedules: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,8 @@ class Trainer:
         planner: plans which batches.
         settings: how to train.
         rates: learning rates of tasks that have one of their own.
+        schedules: how some tasks' weights change over training.
+        reversals: how strongly what adversaries read is worked against.
         evaluate: scores the model as it is and returns the scores and the figure that chooses checkpoints; None for no
             evaluation.
         state_folder: where states to go on from are kept; None for none.
@@ -134,6 +140,8 @@ class Trainer:
         settings: TrainingSettings,
         accelerator: Accelerator,
         rates: Mapping[str, float] | None = None,
+        schedules: Mapping[str, WeightSchedule] | None = None,
+        reversals: Mapping[str, Reversal] | None = None,
         evaluate: Callable[[], tuple[dict[str, Scores], float]] | None = None,
         state_folder: Path | None = None,
     ) -> None:
@@ -146,6 +154,9 @@ class Trainer:
         self.state_folder = state_folder
         self.progress = Progress()
         self.care = Care.of(settings)
+        self.schedules = dict(schedules or {})
+        self.reversals = dict(reversals or {})
+        self._factors: dict[str, float] = {}
         self.stop_asked = False
         optimizer = build_optimizer(model, settings, extra=balancer.parameters(), rates=rates)
         self._wrapped, self._optimizer = accelerator.prepare(model, optimizer)
@@ -177,9 +188,10 @@ class Trainer:
         while progress.epoch < settings.epochs and not progress.finished:
             resting = self._resting()
             steps = self._plan(resting)
-            for batches in self._batches(steps[progress.step_in_epoch :]):
+            for planned in self._batches(steps[progress.step_in_epoch :]):
                 rates = self._set_rates(len(steps))
-                if batches:  # none where all of the step's tasks rest
+                batches = self._scheduled(planned, len(steps))
+                if batches:  # none where all of the step's tasks rest, or have had their time
                     self.step(batches, sums)
                 progress.step += 1
                 progress.step_in_epoch += 1
@@ -235,7 +247,7 @@ class Trainer:
                 summed = self._wrapped(batch.words, tasks=tuple(batch.targets), targets=batch.targets)
                 # Gradients are averaged over processes, losses are not: hence the factor.
                 losses = {task: loss / counts[task] * processes for task, loss in summed.items()}
-                total = self._balancer.combine(losses)
+                total = self._balancer.combine({t: loss * self._factors.get(t, 1.0) for t, loss in losses.items()})
                 penalty = self.model.scheme.penalty()
                 if penalty is not None:
                     total = total + penalty / len(batches)
@@ -274,6 +286,21 @@ class Trainer:
         share = (progress.epoch + (progress.step_in_epoch + 0.5) / steps) / settings.epochs
         return set_learning_rates(self._optimizer, learning_rate_factor(share, settings))
 
+    def _scheduled(self, batches: list[TrainingBatch], steps: int) -> list[TrainingBatch]:
+        """Set what the schedules say for the step under way of an epoch of ``steps``; return what is to be trained."""
+        if not (self.schedules or self.reversals):
+            return batches
+        step = self.progress.step
+        share = (self.progress.epoch + self.progress.step_in_epoch / steps) / self.settings.epochs
+        self._factors = {t: schedule.factor(step=step, share=share) for t, schedule in self.schedules.items()}
+        self.model.reversal |= {task: reversal.at(share) for task, reversal in self.reversals.items()}
+        ended = {task for task, factor in self._factors.items() if not factor}
+        kept = [
+            replace(batch, targets={task: t for task, t in batch.targets.items() if task not in ended})
+            for batch in batches
+        ]
+        return [batch for batch in kept if batch.targets]
+
     def _plan(self, resting: frozenset[str]) -> list[list[list[Piece]]]:
         """Return the steps of the epoch under way, without the tasks that rest."""
         steps = self.planner.plan(self.progress.epoch)
@@ -310,6 +337,8 @@ class Trainer:
             learning_rate=rates,
             words_per_second=speed,
             seconds_left=left,
+            schedules={f"weight/{task}": factor for task, factor in self._factors.items()}
+            | {f"reversal/{task}": self.model.reversal[task] for task in self.reversals},
         )
 
     def _evaluated(self, done: float) -> Evaluated:

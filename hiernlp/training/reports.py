@@ -84,6 +84,7 @@ def _scalars(event: Event) -> dict[str, float]:
                 "words_per_second": event.words_per_second,
                 **{f"loss/{task}": loss for task, loss in event.losses.items()},
                 **{f"learning_rate/{name}": rate for name, rate in event.learning_rate.items()},
+                **event.schedules,
             }
         case Evaluated():
             values = {f"dev/{t}/{s.main}": s.main_value for t, s in event.scores.items()}

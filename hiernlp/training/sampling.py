@@ -66,6 +66,7 @@ class EpochPlanner:
         sizes: number of subwords of each sentence of each corpus, special ones included.
         tasks: the tasks that each corpus trains, bottom-up; needed unless the order is mixed.
         order: all tasks, bottom-up; needed for the sequential order.
+        repeats: how many times an epoch goes through a corpus, 1 where it does not say.
         settings: the sampling scheme.
         budget: most subwords a batch, padding included.
         seed: the seed.
@@ -86,10 +87,12 @@ class EpochPlanner:
         accumulation: int = 1,
         tasks: Mapping[str, Sequence[str]] | None = None,
         order: Sequence[str] = (),
+        repeats: Mapping[str, int] | None = None,
     ) -> None:
         self.sizes = dict(sizes)
         self.tasks = {corpus: tuple(found) for corpus, found in (tasks or {}).items()}
         self.order = tuple(order)
+        self.repeats = dict(repeats or {})
         self.settings = settings
         self.budget = budget
         self.seed = seed
@@ -120,7 +123,10 @@ class EpochPlanner:
 
     def _rounds(self, epoch: int, streams: list[_Stream], *, stage: int) -> list[list[Piece]]:
         batches = [self._batches(stream, epoch, 0) for stream in streams]
-        amounts = [-(-len(found) // self.processes) for found in batches]
+        amounts = [
+            -(-len(found) // self.processes) * self.repeats.get(stream.corpus, 1)
+            for stream, found in zip(streams, batches, strict=True)
+        ]
         generator = np.random.default_rng([self.seed, epoch, 1, stage] if stage else [self.seed, epoch, 1])
         total = self.settings.batches_per_epoch or sum(amounts)
         if self.settings.scheme == "sequential":

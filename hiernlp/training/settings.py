@@ -94,6 +94,8 @@ class TrainingSettings(Settings):
     single_scores: dict[str, Annotated[float, Field(allow_inf_nan=False)]] | str | None = None
     """What each task scores on the development data when trained alone: its main figure as a share of one by task, or
     a folder: one that ``hiernlp compare`` made, or ``training/single`` of a model trained with ``--single-tasks``."""
+    keep_auxiliary: bool = False
+    """Save auxiliary tasks with the model, too."""
     best_per_task: bool = False
     """Besides the best model, keep the one of each task's own best evaluation, in ``training/best/<task>``."""
     converged_after: int | None = Field(default=None, ge=1)

@@ -193,6 +193,33 @@ def test_tasks_of_one_corpus_are_shuffled_apart() -> None:
     assert of_task["tags"] != of_task["trees"]
 
 
+@pytest.mark.parametrize("processes", [1, 3])
+def test_an_epoch_goes_through_a_corpus_as_often_as_it_says(processes: int) -> None:
+    repeated = EpochPlanner(
+        SIZES,
+        settings=SamplingSettings(),
+        budget=40,
+        seed=3,
+        epochs=5,
+        processes=processes,
+        repeats={"small": 3},
+    )
+    pieces = [piece for step in repeated.plan(1) for round_ in step for piece in round_]
+    seen = {name: Counter(i for p in pieces if p.corpus == name for i in p.indices) for name in SIZES}
+    once = {
+        name: Counter(
+            i for s in planner(processes=processes).plan(1) for r in s for p in r if p.corpus == name for i in p.indices
+        )
+        for name in SIZES
+    }
+    assert (seen["large"], seen["middle"]) == (once["large"], once["middle"])
+    if processes == 1:
+        assert set(seen["small"].values()) == {3}
+    passes = [tuple(p.indices) for p in pieces if p.corpus == "small"]
+    assert len(set(passes)) > len(passes) / 3  # each pass is shuffled anew
+    assert min(seen["small"].values()) >= 3
+
+
 def test_mixed_batches_train_all_that_is_annotated() -> None:
     assert all(piece.tasks is None for step in planner().plan(0) for round_ in step for piece in round_)
 

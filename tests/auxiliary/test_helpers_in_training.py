@@ -1,0 +1,196 @@
+"""Auxiliary tasks in training: they help or not, but never choose, are never saved, and at weight 0 change nothing."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import hiernlp
+from hiernlp.errors import HierNLPError
+from hiernlp.experiment import Run, prepare
+from hiernlp.hub import load_bundle
+from hiernlp.recipe import single_task, without_idle_helpers
+from hiernlp.recipe.files import validate_recipe
+from hiernlp.training.loop import Evaluated, StepsDone
+
+Make = Callable[..., dict[str, Any]]
+MAIN = ["upos", "type"]
+HINTS: dict[str, dict[str, Any]] = {
+    "shape": {"hint": {"maker": "shape", "options": {"of": "case"}}, "place": 1},
+    "frequency": {"hint": {"maker": "frequency"}, "place": 2},
+    "people": {"hint": {"maker": "lexicon", "options": {"words": "people.txt"}}, "place": 3},
+    "next_type": {"hint": {"maker": "following", "options": {"whole_files": True}}, "place": 4},
+}
+
+
+def helped(recipe_data: Make, *, weight: float = 1.0, **training: Any) -> dict[str, Any]:
+    """A recipe of two main tasks with hints, a helper that is annotated, and an adversary over the sentence type."""
+    data = copy.deepcopy(recipe_data([*MAIN, "dependencies"], **training))
+    data["tasks"]["dependencies"] |= {"auxiliary": True}
+    data["tasks"] |= copy.deepcopy(HINTS)
+    lists = Path(data["corpora"]["ud"]["train"]).parent
+    (lists / "people.txt").write_text("mary\njohn\n", encoding="utf-8")
+    data["tasks"]["people"]["hint"]["options"]["words"] = str(lists / "people.txt")
+    (lists / "animals.txt").write_text("dog\n", encoding="utf-8")
+    data["tasks"]["adversary"] = {
+        "hint": {"maker": "lexicon", "options": {"words": str(lists / "animals.txt")}},
+        "reversal": {"strength": 0.5},
+        "place": {"mix": [1, 3]},
+        "shortcut": True,
+    }
+    for task, settings in data["tasks"].items():
+        if task not in MAIN:
+            settings["weight"] = weight
+    return data
+
+
+def trained(data: dict[str, Any], folder: Path) -> list[Any]:
+    return list(Run(validate_recipe(data), folder).events())
+
+
+def test_at_weight_zero_the_run_is_that_of_the_main_tasks_to_the_bit(recipe_data: Make, tmp_path: Path) -> None:
+    data = helped(recipe_data, weight=0.0)
+    # Wherever the recipe names them.
+    data["tasks"] = dict(sorted(data["tasks"].items(), key=lambda item: item[0] in MAIN))
+    trained(data, tmp_path / "zero")
+    trained(recipe_data(MAIN), tmp_path / "main")
+    with_helpers, alone = (load_bundle(tmp_path / name).model.state_dict() for name in ("zero", "main"))
+    assert with_helpers.keys() == alone.keys()
+    assert all(torch.equal(with_helpers[name], alone[name]) for name in alone)
+
+
+def test_helpers_are_scored_but_neither_saved_nor_choosing(recipe_data: Make, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    events = trained(helped(recipe_data), folder)
+    helpers = {*HINTS, "dependencies", "adversary"}
+    last = [event for event in events if isinstance(event, Evaluated)][-1]
+    assert set(last.scores) == {*MAIN, *helpers}
+    saved = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
+    assert (set(saved["tasks"]), set(saved["auxiliary"])) == (set(MAIN), helpers)
+    mean = sum(found["relative"] for found in saved["tasks"].values()) / len(MAIN)
+    assert saved["mean_relative"] == pytest.approx(mean)
+    bundle = load_bundle(folder)
+    assert set(bundle.model.tasks) == set(MAIN)
+    assert not [n for n in bundle.model.state_dict() for helper in helpers if f".{helper}." in n]
+    kept = Run(validate_recipe(helped(recipe_data, keep_auxiliary=True)), tmp_path / "kept")
+    list(kept.events())
+    everything = load_bundle(tmp_path / "kept").model
+    assert set(everything.tasks) == {*MAIN, *helpers}
+    # What is left out changes nothing of what is kept.
+    shared = everything.state_dict()
+    assert all(torch.equal(value, shared[name]) for name, value in bundle.model.state_dict().items())
+
+
+def test_analysis_needs_nothing_that_only_training_had(recipe_data: Make, corpora: Path, tmp_path: Path) -> None:
+    trained(helped(recipe_data), tmp_path / "model")
+    analyzer = hiernlp.load(tmp_path / "model")
+    text = (corpora / "dev.conllu").read_text(encoding="utf-8")
+    words = [
+        [line.split("\t")[1] for line in block.splitlines() if line[:1].isdigit()]
+        for block in text.strip().split("\n\n")
+    ]
+    assert [s.annotations.keys() for s in analyzer(words).sentences] == [{"upos", "sentence_type"}] * len(words)
+
+
+def test_schedules_end_and_are_logged(recipe_data: Make, tmp_path: Path) -> None:
+    data = helped(recipe_data, log_every=1)
+    data["tasks"]["shape"]["schedule"] = {"until": 3}
+    data["tasks"]["frequency"]["schedule"] = {"decay": "linear", "until": 0.5}
+    steps = [e for e in trained(data, tmp_path / "model") if isinstance(e, StepsDone)]
+    assert [("shape" in s.losses, s.schedules["weight/shape"]) for s in steps[:5]] == [(True, 1.0)] * 3 + [
+        (False, 0.0)
+    ] * 2
+    shares = [s.schedules["weight/frequency"] for s in steps]
+    assert shares[0] == 1
+    assert all(a >= b for a, b in pairwise(shares))
+    assert shares[-1] == 0
+    assert "frequency" not in steps[-1].losses
+    strengths = [s.schedules["reversal/adversary"] for s in steps]
+    assert strengths[0] == 0
+    assert all(a < b <= 0.5 for a, b in pairwise(strengths))
+
+
+def test_a_run_goes_on_as_if_it_had_not_stopped(recipe_data: Make, tmp_path: Path) -> None:
+    data = helped(recipe_data)
+    data["tasks"]["shape"]["schedule"] = {"until": 0.7}
+    trained(data, tmp_path / "whole")
+    run = Run(validate_recipe(data), tmp_path / "cut")
+    for event in run.events():
+        if isinstance(event, Evaluated):
+            run.trainer.ask_to_stop()
+    list(Run(validate_recipe(data), tmp_path / "cut", resume=True).events())
+    whole, cut = (load_bundle(tmp_path / name).model.state_dict() for name in ("whole", "cut"))
+    assert all(torch.equal(whole[name], cut[name]) for name in whole)
+
+
+def test_the_adversary_learns_what_the_encoder_unlearns(recipe_data: Make, tmp_path: Path) -> None:
+    """One backward pass: the head's gradient is that of its loss, the encoder's is turned round."""
+
+    def gradients(strength: float | None) -> dict[str, torch.Tensor]:
+        data = recipe_data(["upos", "type"])
+        data["tasks"]["type"] = copy.deepcopy(data["tasks"]["type"]) | {"auxiliary": True}
+        if strength is not None:
+            data["tasks"]["type"]["reversal"] = {"strength": strength, "schedule": "constant"}
+        run = Run(validate_recipe(data), tmp_path / f"run{strength}")
+        model = run.trainer.model.eval()
+        model.reversal |= {task: strength for task in model.reversal if strength is not None}
+        batch = run.trainer.builder("ud", [0, 1, 2])
+        model(batch.words, tasks=("type",), targets=batch.targets)["type"].backward()
+        return {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+
+    plain, against = gradients(None), gradients(0.3)
+    assert plain.keys() == against.keys()
+    for name, gradient in plain.items():
+        own = name.startswith(("heads.type", "shortcuts.type"))
+        torch.testing.assert_close(against[name], gradient if own else -0.3 * gradient, rtol=1e-4, atol=1e-7)
+
+
+def test_what_helpers_may_not_do(recipe_data: Make) -> None:
+    def told(change: Callable[[dict[str, Any]], object]) -> str:
+        data = helped(recipe_data)
+        change(data)
+        with pytest.raises(HierNLPError) as error:
+            validate_recipe(data)
+        return str(error.value)
+
+    assert "'shape' is auxiliary" in told(lambda d: d["feeds"].append({"from": "shape"}))
+    assert "is fed nothing" in told(lambda d: d["feeds"].append({"from": "upos", "to": "adversary"}))
+    assert "at least one task that is not auxiliary" in told(
+        lambda d: [t.update(auxiliary=True) for t in d["tasks"].values()]
+    )
+    assert "choose by another task" in told(lambda d: d["training"].update(select="dependencies"))
+    assert "a hint is auxiliary" in told(lambda d: d["tasks"]["shape"].update(auxiliary=False))
+    assert "did you mean 'lexicon'" in told(lambda d: d["tasks"]["people"]["hint"].update(maker="lexikon"))
+    assert "tasks.people.hint.options.word: unknown key" in told(
+        lambda d: d["tasks"]["people"]["hint"].update(options={"word": "positive"})
+    )
+    assert "tasks.shape.schedule" in told(lambda d: d["tasks"]["shape"].update(schedule={"until": 1.5}))
+
+
+def test_helpers_with_nothing_to_tell_apart(recipe_data: Make) -> None:
+    data = helped(recipe_data)
+    data["tasks"]["people"]["hint"] = {"maker": "number"}
+    with pytest.raises(HierNLPError, match=r"tasks.people.hint.options: expected two labels .* found 'no' everywhere"):
+        prepare(validate_recipe(data))
+    data = helped(recipe_data)
+    data["tasks"]["adversary"] = {"hint": {"maker": "corpus"}, "reversal": {}}
+    with pytest.raises(HierNLPError, match=r"tasks.adversary.hint.options: .* found 'ud' everywhere"):
+        prepare(validate_recipe(data))
+
+
+def test_variants_of_a_recipe_with_helpers(recipe_data: Make) -> None:
+    recipe = validate_recipe(helped(recipe_data))
+    assert recipe.main_tasks == MAIN
+    assert list(single_task(recipe, "upos").tasks) == ["upos"]
+    assert not single_task(recipe, "dependencies").tasks["dependencies"].auxiliary
+    with pytest.raises(HierNLPError, match="not trained alone"):
+        single_task(recipe, "shape")
+    idle = validate_recipe(helped(recipe_data, weight=0.0))
+    assert list(without_idle_helpers(idle).tasks) == MAIN
