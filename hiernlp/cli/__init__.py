@@ -64,6 +64,20 @@ def compare(
 
 
 @app.command()
+def plot(
+    run: Annotated[Path, typer.Argument(help="A model folder, also one whose training is under way.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="A .png or .svg file; by default training/curves.png in the folder."),
+    ] = None,
+) -> None:
+    """Draw a run's losses, scores and schedules."""
+    from hiernlp.cli.plotting import plot_command  # noqa: PLC0415
+
+    plot_command(run, output)
+
+
+@app.command()
 def evaluate(
     model: Annotated[str, typer.Argument(help="A model folder or a hub id.")],
     corpus: Annotated[str | None, typer.Option(help="A corpus file; by default the recipe's corpora.")] = None,

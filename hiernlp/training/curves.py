@@ -1,4 +1,4 @@
-"""A picture of a training run: losses over steps, and scores on the development data."""
+"""A picture of a training run: losses over steps, scores on the development data, and what schedules changed."""
 
 from __future__ import annotations
 
@@ -30,12 +30,14 @@ class Curves:
         scores: main scores on the development data.
         mains: which figure the main score is, by task.
         figure: the figure that chooses checkpoints.
+        schedules: what changed over training, by name: factors of tasks' weights, strengths of reversals.
     """
 
     losses: dict[str, Points] = field(default_factory=dict)
     scores: dict[str, Points] = field(default_factory=dict)
     mains: dict[str, str] = field(default_factory=dict)
     figure: Points = field(default_factory=list)
+    schedules: dict[str, Points] = field(default_factory=dict)
 
     @classmethod
     def of(cls, log: Iterable[Mapping[str, Any]]) -> Curves:
@@ -54,6 +56,8 @@ class Curves:
                 losses = line.get("losses") or ({} if line.get("loss") is None else {"loss": line["loss"]})
                 for task, loss in losses.items():
                     _add(curves.losses, task, step, loss)
+                for name, value in (line.get("schedules") or {}).items():
+                    _add(curves.schedules, name, step, value)
             elif event == "evaluation":
                 for task, scores in (line.get("scores") or {}).items():
                     curves.mains[task] = scores["main"]
@@ -73,6 +77,7 @@ def draw_curves(log: Iterable[Mapping[str, Any]], path: str | os.PathLike[str], 
 
     The left panel shows each task's training loss over the steps (faint), with a running mean over it (strong); the
     right one each task's main score at every evaluation. A log without any step or evaluation gives an empty panel.
+    Where weights or reversals were scheduled, a third panel below shows them.
 
     Args:
         log: the lines of a run's log, such as ``{"event": "step", "step": 10, "losses": {"upos": 0.5}}`` and
@@ -98,11 +103,18 @@ def figure(log: Iterable[Mapping[str, Any]]) -> Figure:
 
     curves = Curves.of(log)
     fonts = Fonts(" ".join([*curves.tasks, *curves.mains.values()]))
-    result = Figure(figsize=(13, 4.8), facecolor="white", layout="constrained")
+    height = 7.6 if curves.schedules else 4.8
+    result = Figure(figsize=(13, height), facecolor="white", layout="constrained")
     layout = result.get_layout_engine()
     if layout is not None:
         layout.set(w_pad=0.15, h_pad=0.15)  # type: ignore[call-arg] - the constrained layout has both
-    left, right = result.subplots(1, 2)
+    if curves.schedules:
+        grid = result.add_gridspec(2, 2, height_ratios=(4.8, 2.8))
+        left, right, below = (result.add_subplot(grid[at]) for at in ((0, 0), (0, 1), (1, slice(None))))
+        _panel(below, title="Schedules: factors of weights, strengths of reversals", empty=None)
+    else:
+        left, right = result.subplots(1, 2)
+        below = None
     _panel(left, title="Training loss (running mean)", empty="no steps yet" if not curves.losses else None)
     _panel(right, title="Main score on development data", empty="no evaluation yet" if not curves.scores else None)
     looks = {
@@ -126,7 +138,16 @@ def figure(log: Iterable[Mapping[str, Any]]) -> Figure:
     if curves.figure:
         steps, values = _columns(curves.figure)
         right.plot(steps, values, color=INK, linewidth=2.4, alpha=0.55, label="chooses checkpoints", gid="figure")
-    for axes in (left, right):
+    for number, (name, points) in enumerate(curves.schedules.items() if below is not None else ()):
+        steps, values = _columns(points)
+        # The colour says which task, the line what of it.
+        look = looks.get(name.partition("/")[2], {"color": PALETTE[number % len(PALETTE)]})
+        style = "-" if name.startswith("weight/") else "--"
+        label = _label(fonts, name.replace("/", " of "))
+        assert below is not None
+        below.plot(steps, values, color=look["color"], linestyle=style, linewidth=1.7, label=label, gid=name)
+        below.set_ylim(bottom=0)
+    for axes in (left, right, *([] if below is None else [below])):
         if axes.get_lines():
             # Beside the lines, so that it never covers one.
             legend = axes.legend(

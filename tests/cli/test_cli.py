@@ -144,6 +144,19 @@ def test_train_evaluate_analyze(cli: Callable[..., Result], recipe: Path, tmp_pa
     assert "cat" in analyzed.out
 
 
+def test_a_run_is_drawn_again(cli: Callable[..., Result], recipe: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    assert cli("train", recipe, "--output", folder, "--quiet").code == 0
+    drawn = folder / "training" / "curves.png"
+    before = drawn.read_bytes()
+    drawn.unlink()
+    assert cli("plot", folder).code == 0
+    assert drawn.read_bytes() == before
+    assert cli("plot", folder, "--output", tmp_path / "again.svg").code == 0
+    assert (tmp_path / "again.svg").read_text(encoding="utf-8").lstrip().startswith("<?xml")
+    check_mistake(cli("plot", tmp_path), "log.jsonl", "the folder of `hiernlp train`")
+
+
 def test_all_kinds_score_as_in_training(cli: Callable[..., Result], model: Path) -> None:
     scores = json.loads((model / "scores.json").read_text())["tasks"]
     found = json.loads(cli("evaluate", model, "--json").out)["tasks"]

@@ -69,6 +69,18 @@ def test_each_task_is_one_strong_line_a_panel() -> None:
     assert len(np.asarray(smoothed.get_xdata())) == 60
 
 
+def test_schedules_have_a_panel_of_their_own_where_there_are_any() -> None:
+    assert len(figure(steps(3)).axes) == 2
+    shares = [1.0, 0.5, 0.0]
+    log = [
+        {**line, "schedules": {"weight/upos": share, "reversal/domain": 1 - share}}
+        for line, share in zip(steps(3), shares, strict=True)
+    ]
+    below = figure(log).axes[2]
+    drawn = {line.get_gid(): list(line.get_ydata()) for line in below.get_lines()}
+    assert drawn == {"weight/upos": shares, "reversal/domain": [0.0, 0.5, 1.0]}
+
+
 def test_odd_task_names_and_mixed_losses_are_drawn(tmp_path: Path) -> None:
     log = [{"event": "step", "step": i, "losses": {"_x": -1.0, "$y$": 1e-6, "東": 5.0}} for i in range(3)]
     draw_curves(log, tmp_path / "odd.png", resolution=30)
