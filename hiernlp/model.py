@@ -236,7 +236,12 @@ class HierarchicalModel(nn.Module):
         ]
 
     def forward(
-        self, batch: WordBatch | PairBatch, *, tasks: Sequence[str], targets: Mapping[str, Targets] | None = None
+        self,
+        batch: WordBatch | PairBatch,
+        *,
+        tasks: Sequence[str],
+        targets: Mapping[str, Targets] | None = None,
+        views: Mapping[str, WordBatch] | None = None,
     ) -> dict[str, Any]:
         """Run the tasks asked for in one pass, no deeper than the deepest of them.
 
@@ -245,6 +250,7 @@ class HierarchicalModel(nn.Module):
             tasks: the tasks whose results are wanted.
             targets: with targets, the result of each task is the sum of its losses, a scalar in float32; without,
                 what its kind's ``forward`` returns.
+            views: what some of the tasks read instead of ``batch``, each in a run of the encoder of its own.
 
         Raises:
             HierNLPError: a task reads pairs and the batch holds sentences, or the other way round.
@@ -256,7 +262,16 @@ class HierarchicalModel(nn.Module):
                     f"the task {task!r} reads {'pairs of sentences' if self.reads_pairs(task) else 'one sentence'}, "
                     f"found {found}"
                 )
-        outputs = self._of_pairs(batch, tasks) if isinstance(batch, PairBatch) else self._run(batch, self.needed(tasks))
+        views = views or {}
+        plain = [task for task in tasks if task not in views]
+        outputs: dict[str, Any] = {}
+        if plain:
+            outputs = (
+                self._of_pairs(batch, plain) if isinstance(batch, PairBatch) else self._run(batch, self.needed(plain))
+            )
+        for task in tasks:
+            if task in views:
+                outputs[task] = self._run(views[task], self.needed([task]))[task]
         if targets is None:
             return {task: outputs[task] for task in tasks}
         ids = (batch.apart or batch.joined) if isinstance(batch, PairBatch) else batch

@@ -15,6 +15,8 @@ from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.state import AcceleratorState
 from accelerate.utils import DataLoaderConfiguration
 
+from hiernlp.auxiliary import read_hidden
+from hiernlp.encoding.corruption import Corruption
 from hiernlp.errors import HierNLPError, NotInstalledError, RecipeError
 from hiernlp.experiment.choice import check_select, with_known_scores
 from hiernlp.experiment.folders import BEGUN_WITH, BEST, STATE, TRAINING, dumped
@@ -72,6 +74,11 @@ class Run:
         tasks = experiment.recipe.tasks
         self.main = frozenset(experiment.recipe.main_tasks)
         heads = dict(bundle.model.heads.items())
+        self.corruptions = {
+            task: Corruption.of(s.view, bundle.encoder, hidden=read_hidden(s.view.hide, base=base or Path()))
+            for task, s in tasks.items()
+            if s.view is not None
+        }
         for split in experiment.dev.values():
             for task in split.tasks:
                 head = heads[task]
@@ -98,6 +105,7 @@ class Run:
                 bundle.encoding,
                 apart=len(bundle.model.apart) > 0,
                 joined=len(bundle.model.joined) > 0,
+                corruptions=self.corruptions,
             ),
             planner=EpochPlanner(
                 {corpus: split.sizes for corpus, split in experiment.train.items() if split.tasks},
@@ -194,6 +202,7 @@ class Run:
             budget=self.experiment.recipe.training.evaluation_subwords,
             process=self.accelerator.process_index,
             processes=self.accelerator.num_processes,
+            corruptions=self.corruptions,
         )
         main = {task: found for task, found in scores.items() if task in self.main}
         select = self.experiment.recipe.training.select
@@ -208,8 +217,9 @@ class Run:
         if not self.accelerator.is_main_process:
             return
         bundle = self.experiment.bundle
-        if self.main != set(bundle.tasks) and not self.experiment.recipe.training.keep_auxiliary:
-            bundle = restricted(bundle, self.main)
+        saved = self.experiment.recipe.saved_tasks
+        if len(saved) < len(bundle.tasks):
+            bundle = restricted(bundle, saved)
         scores = {} if event is None else self.report(event.scores) | {"step": event.step, "epoch": event.epoch}
         if task is not None:
             save_bundle(replace(bundle, scores=scores), self.folder / BEST / task)

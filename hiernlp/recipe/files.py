@@ -200,11 +200,12 @@ def _absolute_sources(data: Mapping[str, Any], folder: Path) -> None:
     corpora = data.get("corpora")
     tasks = data.get("tasks")
     for task in tasks.values() if isinstance(tasks, Mapping) else []:
-        hint = task.get("hint") if isinstance(task, dict) else None
+        hint, view = (task.get(key) if isinstance(task, dict) else None for key in ("hint", "view"))
         options = hint.get("options") if isinstance(hint, dict) else None
-        if isinstance(options, dict) and isinstance(options.get("words"), str):
-            file = folder / Path(options["words"]).expanduser()
-            options["words"] = str(file) if file.is_file() else options["words"]
+        for holder, key in ((options, "words"), (view, "hide")):
+            if isinstance(holder, dict) and isinstance(holder.get(key), str):
+                file = folder / Path(holder[key]).expanduser()
+                holder[key] = str(file) if file.is_file() else holder[key]
     for corpus in corpora.values() if isinstance(corpora, Mapping) else []:
         if not isinstance(corpus, dict) or corpus.get("reader") == "hub":
             continue

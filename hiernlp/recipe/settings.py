@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, StrictFloat, StrictInt, model_validator
 
 from hiernlp.corpora import Split
+from hiernlp.encoding.corruption import ViewSettings
 from hiernlp.encoding.subwords import EncodingSettings
 from hiernlp.errors import did_you_mean
 from hiernlp.pairs import PairSettings
@@ -133,6 +134,9 @@ class TaskSettings(Settings):
     hint: HintSettings | None = None
     """Make the task's labels from the corpus, as the annotation of the task's name; such a task is auxiliary, and takes
     its kind and column from the maker unless it has them."""
+    view: ViewSettings | None = None
+    """For an auxiliary task: read a changed copy of the sentences, with words hidden, in a run of the encoder of its
+    own; such a task is never saved."""
     schedule: WeightSchedule | None = None
     """How the weight changes over training; by default it stays."""
     reversal: Reversal | None = None
@@ -220,6 +224,12 @@ class Recipe(Settings):
         return self
 
     @property
+    def saved_tasks(self) -> list[str]:
+        """The tasks that are saved with a model."""
+        kept = self.training.keep_auxiliary
+        return [t for t, s in self.tasks.items() if not s.auxiliary or (kept and s.view is None)]
+
+    @property
     def main_tasks(self) -> list[str]:
         """The tasks that are not auxiliary: what a model is trained for."""
         return [task for task, settings in self.tasks.items() if not settings.auxiliary]
@@ -231,7 +241,14 @@ class Recipe(Settings):
         for task, settings in self.tasks.items():
             if settings.hint is not None and not settings.auxiliary:
                 raise ValueError(f"tasks.{task}.auxiliary: a hint is auxiliary; leave it out, or set it to true")
+            if settings.view is not None and (not settings.auxiliary or settings.pair is not None):
+                found = "a main task" if not settings.auxiliary else "one on pairs of sentences"
+                raise ValueError(f"tasks.{task}.view: expected an auxiliary task on single sentences, found {found}")
         for i, feed in enumerate(self.feeds):
+            if self.tasks[feed.source].view is not None:
+                raise ValueError(
+                    f"feeds.{i}: {feed.source!r} reads a view of its own, so that it can feed no other task"
+                )
             helper = self.tasks[feed.source].auxiliary
             main = any(target == ENCODER or not self.tasks[target].auxiliary for target in feed.to)
             if helper and main and not self.training.keep_auxiliary:

@@ -108,16 +108,12 @@ def figure(log: Iterable[Mapping[str, Any]]) -> Figure:
     layout = result.get_layout_engine()
     if layout is not None:
         layout.set(w_pad=0.15, h_pad=0.15)  # type: ignore[call-arg] - the constrained layout has both
-    if curves.schedules:
-        grid = result.add_gridspec(2, 2, height_ratios=(4.8, 2.8))
-        left, right, below = (result.add_subplot(grid[at]) for at in ((0, 0), (0, 1), (1, slice(None))))
-        _panel(below, title="Schedules: factors of weights, strengths of reversals", empty=None)
-    else:
-        left, right = result.subplots(1, 2)
-        below = None
+    grid = result.add_gridspec(2 if curves.schedules else 1, 2, height_ratios=(4.8, 2.8) if curves.schedules else None)
+    left, right = result.add_subplot(grid[0, 0]), result.add_subplot(grid[0, 1])
+    panels = [left, right]
     _panel(left, title="Training loss (running mean)", empty="no steps yet" if not curves.losses else None)
     _panel(right, title="Main score on development data", empty="no evaluation yet" if not curves.scores else None)
-    looks = {
+    looks: dict[str, dict[str, Any]] = {
         task: {"color": PALETTE[i % len(PALETTE)], "linestyle": STYLES[i // len(PALETTE) % len(STYLES)]}
         for i, task in enumerate(curves.tasks)
     }
@@ -138,23 +134,25 @@ def figure(log: Iterable[Mapping[str, Any]]) -> Figure:
     if curves.figure:
         steps, values = _columns(curves.figure)
         right.plot(steps, values, color=INK, linewidth=2.4, alpha=0.55, label="chooses checkpoints", gid="figure")
-    for number, (name, points) in enumerate(curves.schedules.items() if below is not None else ()):
-        steps, values = _columns(points)
-        # The colour says which task, the line what of it.
-        look = looks.get(name.partition("/")[2], {"color": PALETTE[number % len(PALETTE)]})
-        style = "-" if name.startswith("weight/") else "--"
-        label = _label(fonts, name.replace("/", " of "))
-        assert below is not None
-        below.plot(steps, values, color=look["color"], linestyle=style, linewidth=1.7, label=label, gid=name)
+    if curves.schedules:
+        panels.append(below := result.add_subplot(grid[1, :]))
+        _panel(below, title="Schedules: factors of weights, strengths of reversals", empty=None)
+        for number, (name, points) in enumerate(curves.schedules.items()):
+            steps, values = _columns(points)
+            # The colour says which task, the line what of it.
+            color = looks.get(name.partition("/")[2], {}).get("color", PALETTE[number % len(PALETTE)])
+            style = "-" if name.startswith("weight/") else "--"
+            label = _label(fonts, name.replace("/", " of "))
+            below.plot(steps, values, color=color, linestyle=style, linewidth=1.7, label=label, gid=name)
         below.set_ylim(bottom=0)
-    for axes in (left, right, *([] if below is None else [below])):
+    for axes in panels:
         if axes.get_lines():
             # Beside the lines, so that it never covers one.
             legend = axes.legend(
                 loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, fontsize=8, borderaxespad=0
             )
             for text in legend.get_texts():
-                text.set_family(fonts.families)
+                text.set_family(fonts.families)  # pyright: ignore[reportAttributeAccessIssue] - set by matplotlib
                 text.set_color(INK)
     return result
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from hiernlp.corpora import SECOND
 from hiernlp.encoding.collate import WordBatch, collate
+from hiernlp.encoding.corruption import Corruption
 from hiernlp.encoding.pairs import Pair, PairBatch, collate_pairs
 from hiernlp.encoding.subwords import EncodingSettings, SubwordEncoder, Subwords
 from hiernlp.kinds._base import Kind, Row, Targets
@@ -31,10 +32,12 @@ class TrainingBatch:
     Attributes:
         words: the sentences, or the pairs of them.
         targets: by task.
+        views: what tasks read that do not read the sentences themselves, by task.
     """
 
     words: WordBatch | PairBatch
     targets: dict[str, Targets]
+    views: dict[str, WordBatch] = field(default_factory=dict)
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> TrainingBatch:
         """Return the batch on a device."""
@@ -42,7 +45,8 @@ class TrainingBatch:
             task: replace(t, tensors={k: v.to(device, non_blocking=non_blocking) for k, v in t.tensors.items()})
             for task, t in self.targets.items()
         }
-        return TrainingBatch(self.words.to(device, non_blocking=non_blocking), targets)
+        views = {task: view.to(device, non_blocking=non_blocking) for task, view in self.views.items()}
+        return TrainingBatch(self.words.to(device, non_blocking=non_blocking), targets, views)
 
     def pin_memory(self) -> TrainingBatch:
         """Return the batch in page-locked memory."""
@@ -50,7 +54,7 @@ class TrainingBatch:
             task: replace(t, tensors={k: v.pin_memory() for k, v in t.tensors.items()})
             for task, t in self.targets.items()
         }
-        return TrainingBatch(self.words.pin_memory(), targets)
+        return TrainingBatch(self.words.pin_memory(), targets, {t: view.pin_memory() for t, view in self.views.items()})
 
 
 class EncodedSplit:
@@ -123,6 +127,7 @@ class BatchBuilder:
         encoding: how words are read and lengths padded.
         apart: whether any task reads pairs of sentences apart.
         joined: whether any task reads pairs of sentences together.
+        corruptions: how the sentences are changed for tasks with a view of their own.
     """
 
     splits: Mapping[str, EncodedSplit]
@@ -131,6 +136,7 @@ class BatchBuilder:
     encoding: EncodingSettings
     apart: bool = False
     joined: bool = False
+    corruptions: Mapping[str, Corruption] = field(default_factory=dict)
 
     def __call__(self, corpus: str, indices: Sequence[int], *, tasks: Sequence[str] | None = None) -> TrainingBatch:
         """Return the batch of some sentences, or pairs of them, of one corpus, for all its tasks or for some."""
@@ -151,10 +157,62 @@ class BatchBuilder:
         columns = {"words"}.union(*(type(self.heads[t]).columns(self.heads[t].options) for t in tasks))
         rows = list(split.rows(indices, columns=sorted(columns)))
         size = max(words.lengths)
+        views: dict[str, WordBatch] = {}
+        of_task = dict.fromkeys(tasks, rows)
+        for number, task in enumerate(task for task in tasks if task in self.corruptions):
+            # Drawn by the batch's sentences, whose company is another one in every epoch.
+            seen = see(split, indices, self.corruptions[task], rows, head=self.heads[task], seed=[number, *indices])
+            views[task] = collate(seen.sentences, self.encoder, mean=mean, pad_to_multiple=multiple)
+            of_task[task] = seen.rows
         targets = {
-            task: self.heads[task].collate([self.heads[task].targets(row) for row in rows], size) for task in tasks
+            task: self.heads[task].collate([self.heads[task].targets(row) for row in of_task[task]], size)
+            for task in tasks
         }
-        return TrainingBatch(words, targets)
+        return TrainingBatch(words, targets, views)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Sentences as a task with a view of its own sees them.
+
+    Attributes:
+        sentences: their subwords, changed.
+        rows: their annotations, those of words that it does not answer for left out.
+    """
+
+    sentences: list[Subwords]
+    rows: list[Row]
+
+
+def see(
+    split: EncodedSplit,
+    indices: Sequence[int],
+    corruption: Corruption,
+    rows: Sequence[Row],
+    *,
+    head: Kind[Any, Any],
+    seed: Sequence[int],
+) -> Seen:
+    """Return sentences of a split as a task sees them that does not read the sentences themselves.
+
+    Args:
+        split: the split.
+        indices: the numbers of the sentences.
+        corruption: how they are changed.
+        rows: their annotations.
+        head: the task's kind.
+        seed: what decides what is drawn.
+    """
+    changed = corruption(split.subwords(indices), split.words(indices), seed=seed)
+    if changed.chosen is None or type(head).level != "token":
+        return Seen(changed.sentences, list(rows))
+    columns = type(head).columns(head.options)
+
+    def kept(row: Row, chosen: Sequence[bool]) -> Row:
+        found = {c: row[c] for c in columns if row.get(c) is not None}
+        return {**row, **{c: [v if k else None for v, k in zip(found[c], chosen, strict=True)] for c in found}}
+
+    return Seen(changed.sentences, [kept(row, chosen) for row, chosen in zip(rows, changed.chosen, strict=True)])
 
 
 def holds_pairs(dataset: datasets.Dataset) -> bool:

@@ -7,11 +7,12 @@ from typing import Any
 
 from accelerate.utils import gather_object
 
+from hiernlp.encoding.corruption import Corruption
 from hiernlp.encoding.subwords import EncodingSettings, SubwordEncoder
 from hiernlp.kinds._base import Annotation, Kind, Row, Scores
 from hiernlp.model import HierarchicalModel
 from hiernlp.prediction import predict, predict_pairs
-from hiernlp.training.data import EncodedSplit
+from hiernlp.training.data import EncodedSplit, Seen, see
 
 CHUNK = 4096
 """Sentences that are scored at a time, which bounds the subwords in memory."""
@@ -27,6 +28,7 @@ def evaluate(
     process: int = 0,
     processes: int = 1,
     tasks: Sequence[str] | None = None,
+    corruptions: Mapping[str, Corruption] | None = None,
 ) -> dict[str, Scores]:
     """Score every task on all corpora that have its annotation, taken together.
 
@@ -41,7 +43,9 @@ def evaluate(
         process: number of this process.
         processes: number of processes.
         tasks: the tasks to score, by default all that the corpora annotate.
+        corruptions: how sentences are changed for tasks with a view of their own, the same each time.
     """
+    corruptions = corruptions or {}
     gold: dict[str, list[Row]] = {}
     predicted: dict[str, list[Annotation]] = {}
     for split in splits.values():
@@ -52,13 +56,21 @@ def evaluate(
         results: list[tuple[int, dict[str, Annotation]]] = []
         for at in range(0, len(mine), CHUNK):
             chunk = mine[at : at + CHUNK]
-            how = {"encoder": encoder, "encoding": encoding, "tasks": wanted, "budget": budget}
+            how = {"encoder": encoder, "encoding": encoding, "budget": budget}
             words = split.words(chunk)
-            annotations = (
-                predict_pairs(model, split.pairs(chunk), words, **how)
-                if split.has_pairs
-                else predict(model, split.subwords(chunk), words, **how)
-            )
+            plain = [task for task in wanted if task not in corruptions]
+            annotations: list[dict[str, Annotation]] = [{} for _ in chunk]
+            if plain:
+                annotations = (
+                    predict_pairs(model, split.pairs(chunk), words, tasks=plain, **how)
+                    if split.has_pairs
+                    else predict(model, split.subwords(chunk), words, tasks=plain, **how)
+                )
+            for task in wanted:
+                if task in corruptions:
+                    seen = _seen(model.heads[task], split, chunk, corruptions[task])  # pyright: ignore[reportArgumentType]
+                    answers = predict(model, seen.sentences, words, tasks=[task], **how)
+                    annotations = [found | more for found, more in zip(annotations, answers, strict=True)]
             results += zip(chunk, annotations, strict=True)
         if processes > 1:
             results = sorted(gather_object(results), key=lambda item: item[0])
@@ -66,9 +78,19 @@ def evaluate(
         names = sorted({"words", *(c for columns in by_task.values() for c in columns)})
         rows = list(split.rows(columns=names))
         for task in wanted:
-            gold.setdefault(task, []).extend(rows)
+            answered = rows
+            if task in corruptions:
+                answered = _seen(model.heads[task], split, range(len(split)), corruptions[task]).rows  # pyright: ignore[reportArgumentType]
+            gold.setdefault(task, []).extend(answered)
             predicted.setdefault(task, []).extend(annotation[task] for _, annotation in results)
     return {task: score(model.heads[task], gold[task], predicted[task]) for task in model.tasks if task in gold}  # pyright: ignore[reportArgumentType]
+
+
+def _seen(head: Kind[Any, Any], split: EncodedSplit, indices: Sequence[int], corruption: Corruption) -> Seen:
+    """Return sentences as a task sees them: drawn one by one, so that no other sentence has a say."""
+    rows = split.rows(indices, columns=["words", *columns_of(head)])
+    found = [see(split, [i], corruption, [row], head=head, seed=[i]) for i, row in zip(indices, rows, strict=True)]
+    return Seen([s for seen in found for s in seen.sentences], [row for seen in found for row in seen.rows])
 
 
 def columns_of(head: Kind[Any, Any]) -> tuple[str, ...]:

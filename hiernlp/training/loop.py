@@ -244,7 +244,9 @@ class Trainer:
         for number, batch in enumerate(batches):
             last = number == len(batches) - 1
             with contextlib.nullcontext() if last else self.accelerator.no_sync(self._wrapped):
-                summed = self._wrapped(batch.words, tasks=tuple(batch.targets), targets=batch.targets)
+                summed = self._wrapped(
+                    batch.words, tasks=tuple(batch.targets), targets=batch.targets, views=batch.views
+                )
                 # Gradients are averaged over processes, losses are not: hence the factor.
                 losses = {task: loss / counts[task] * processes for task, loss in summed.items()}
                 total = self._balancer.combine({t: loss * self._factors.get(t, 1.0) for t, loss in losses.items()})

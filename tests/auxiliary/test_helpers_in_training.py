@@ -26,6 +26,11 @@ HINTS: dict[str, dict[str, Any]] = {
     "shape": {"hint": {"maker": "shape", "options": {"of": "case"}}, "place": 1},
     "frequency": {"hint": {"maker": "frequency"}, "place": 2},
     "people": {"hint": {"maker": "lexicon", "options": {"words": "people.txt"}}, "place": 3},
+    "masked": {
+        "hint": {"maker": "word", "options": {"vocabulary": 8}},
+        "view": {"mask": 0.5, "random": 0.0, "kept": 0.0},
+        "place": 4,
+    },
     "next_type": {"hint": {"maker": "following", "options": {"whole_files": True}}, "place": 4},
 }
 
@@ -39,6 +44,7 @@ def helped(recipe_data: Make, *, weight: float = 1.0, **training: Any) -> dict[s
     (lists / "people.txt").write_text("mary\njohn\n", encoding="utf-8")
     data["tasks"]["people"]["hint"]["options"]["words"] = str(lists / "people.txt")
     (lists / "animals.txt").write_text("dog\n", encoding="utf-8")
+    data["tasks"]["people"]["view"] = {"hide": str(lists / "people.txt")}
     data["tasks"]["adversary"] = {
         "hint": {"maker": "lexicon", "options": {"words": str(lists / "animals.txt")}},
         "reversal": {"strength": 0.5},
@@ -82,7 +88,7 @@ def test_helpers_are_scored_but_neither_saved_nor_choosing(recipe_data: Make, tm
     kept = Run(validate_recipe(helped(recipe_data, keep_auxiliary=True)), tmp_path / "kept")
     list(kept.events())
     everything = load_bundle(tmp_path / "kept").model
-    assert set(everything.tasks) == {*MAIN, *helpers}
+    assert set(everything.tasks) == {*MAIN, *helpers} - {"masked", "people"}  # those read views of their own
     # What is left out changes nothing of what is kept.
     shared = everything.state_dict()
     assert all(torch.equal(value, shared[name]) for name, value in bundle.model.state_dict().items())
@@ -152,6 +158,33 @@ def test_the_adversary_learns_what_the_encoder_unlearns(recipe_data: Make, tmp_p
         torch.testing.assert_close(against[name], gradient if own else -0.3 * gradient, rtol=1e-4, atol=1e-7)
 
 
+def test_hidden_words_are_learnt_from_what_surrounds_them(recipe_data: Make, tmp_path: Path) -> None:
+    """The mark at the sentence's end cannot be told from a view that hides it; determiners can, from their nouns."""
+    data = helped(recipe_data, epochs=6)
+    run = Run(validate_recipe(data), tmp_path / "model")
+    builder, model = run.trainer.builder, run.trainer.model.eval()
+    batch = builder("ud", [0, 1, 2])
+    assert set(batch.views) == {"masked", "people"}
+    # Only hidden words are targets, and the mean is over them.
+    found = batch.targets["masked"]
+    masked = batch.views["masked"]
+    mask = run.experiment.bundle.encoder.tokenizer.mask_token_id
+    hidden = (masked.input_ids == mask).sum().item()
+    assert found.count == hidden > 0
+    with torch.no_grad():
+        both = model(batch.words, tasks=("upos", "masked"), targets=batch.targets, views=batch.views)
+        alone = model(masked, tasks=("masked",), targets={"masked": found})
+        plain = model(batch.words, tasks=("upos",), targets=batch.targets)
+    torch.testing.assert_close(both["masked"], alone["masked"])
+    torch.testing.assert_close(both["upos"], plain["upos"])
+    scores = [e.scores["masked"] for e in run.events() if isinstance(e, Evaluated)]
+    assert scores[-1].values["words"] < sum(len(words) for words in run.experiment.dev["ud"].words(range(12)))
+    assert scores[-1].main_value > 0.3
+    # Scored the same each time.
+    (again, _), (once_more, _) = run._evaluate(), run._evaluate()
+    assert again["masked"] == once_more["masked"]
+
+
 def test_what_helpers_may_not_do(recipe_data: Make) -> None:
     def told(change: Callable[[dict[str, Any]], object]) -> str:
         data = helped(recipe_data)
@@ -171,6 +204,8 @@ def test_what_helpers_may_not_do(recipe_data: Make) -> None:
     assert "tasks.people.hint.options.word: unknown key" in told(
         lambda d: d["tasks"]["people"]["hint"].update(options={"word": "positive"})
     )
+    assert "expected an auxiliary task" in told(lambda d: d["tasks"]["upos"].update(view={"mask": 0.1}))
+    assert "can feed no other task" in told(lambda d: d["feeds"].append({"from": "masked", "to": "shape"}))
     assert "tasks.shape.schedule" in told(lambda d: d["tasks"]["shape"].update(schedule={"until": 1.5}))
 
 
