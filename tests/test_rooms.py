@@ -30,6 +30,7 @@ ORDER = [
     "recipe",
     "experiment",
     "comparison",
+    "insight",
     "inference",
     "cli",
 ]

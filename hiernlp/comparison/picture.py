@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hiernlp.comparison._figures import plus_minus, signed, signed_percent
-from hiernlp.comparison.results import Comparison, Sample, TaskResult
+from hiernlp.comparison.results import Comparison, TaskResult
+from hiernlp.comparison.statistics import Sample
 from hiernlp.figures import FAINT, INK, MUTED, PALETTE, Fonts, check_path, save
 from hiernlp.training.tables import NOT_SHARES, number
 

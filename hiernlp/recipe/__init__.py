@@ -6,7 +6,7 @@ from hiernlp.recipe.files import available_recipes, available_tasks, load_recipe
 from hiernlp.recipe.places import resolve_feeds, resolve_place
 from hiernlp.recipe.schema import json_schema
 from hiernlp.recipe.settings import Recipe
-from hiernlp.recipe.variants import single_task, with_training
+from hiernlp.recipe.variants import only_tasks, single_task, with_training
 
 __all__ = [
     "Recipe",
@@ -14,6 +14,7 @@ __all__ = [
     "available_tasks",
     "json_schema",
     "load_recipe",
+    "only_tasks",
     "resolve_feeds",
     "resolve_place",
     "single_task",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -122,6 +122,8 @@ class Trainer:
             evaluation.
         state_folder: where states to go on from are kept; None for none.
         accelerator: how processes, devices and number formats are handled.
+        before_step: called before each step with its number, counted from 0, and its batches; it may look at the model
+            and must leave it as it was.
     """
 
     def __init__(
@@ -136,6 +138,7 @@ class Trainer:
         rates: Mapping[str, float] | None = None,
         evaluate: Callable[[], tuple[dict[str, Scores], float]] | None = None,
         state_folder: Path | None = None,
+        before_step: Callable[[int, Sequence[TrainingBatch]], None] | None = None,
     ) -> None:
         self.model = model
         self.builder = builder
@@ -144,6 +147,7 @@ class Trainer:
         self.accelerator = accelerator
         self.evaluate = evaluate
         self.state_folder = state_folder
+        self.before_step = before_step
         self.progress = Progress()
         self.care = Care.of(settings)
         self.stop_asked = False
@@ -179,6 +183,9 @@ class Trainer:
             steps = self._plan(resting)
             for batches in self._batches(steps[progress.step_in_epoch :]):
                 rates = self._set_rates(len(steps))
+                if self.before_step is not None:
+                    with watch.paused():
+                        self.before_step(progress.step, batches)
                 if batches:  # none where all of the step's tasks rest
                     self.step(batches, sums)
                 progress.step += 1

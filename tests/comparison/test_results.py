@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from hiernlp.comparison.report import comparison_table, markdown, write_report
-from hiernlp.comparison.results import Comparison, Sample, TaskResult, margin
+from hiernlp.comparison.results import Comparison, TaskResult
+from hiernlp.comparison.statistics import Sample, margin
 from hiernlp.training.gain import read_single_scores
 
 scores = st.lists(st.floats(0.1, 1.0), min_size=2, max_size=5)
