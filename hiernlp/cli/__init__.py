@@ -64,6 +64,52 @@ def compare(
 
 
 @app.command()
+def affinity(
+    recipe: Annotated[str, typer.Argument(help="A recipe file, or the name of a bundled recipe.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The folder for figures and pictures.")],
+    main_task: Annotated[
+        str | None, typer.Option("--main", metavar="TASK", help="A task whose helpers are ranked.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps of joint training to measure in.")] = None,
+    share: Annotated[
+        float | None, typer.Option(help="The same as a share of the recipe's steps; by default 0.25.")
+    ] = None,
+    every: Annotated[int, typer.Option(help="Steps from one measurement to the next.")] = 10,
+    rate: Annotated[
+        float | None,
+        typer.Option(help="Length of a lookahead step, in gradients; by default training.encoder_learning_rate."),
+    ] = None,
+    groups: Annotated[int | None, typer.Option(help="Most groups of tasks to suggest; by default 2.")] = None,
+    curves: Annotated[
+        Path | None,
+        typer.Option(help="A folder of single-task runs (of compare, or training/single) for learning curves."),
+    ] = None,
+    overrides: Overrides = None,
+    json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+) -> None:
+    """Measure during a short joint training which tasks help which."""
+    from hiernlp.cli.affinities import affinity_command  # noqa: PLC0415
+
+    raise typer.Exit(
+        affinity_command(
+            recipe,
+            output,
+            main=main_task,
+            steps=steps,
+            share=share,
+            every=every,
+            rate=rate,
+            groups=groups,
+            curves=curves,
+            overrides=overrides or [],
+            as_json=json,
+            quiet=quiet,
+        )
+    )
+
+
+@app.command()
 def evaluate(
     model: Annotated[str, typer.Argument(help="A model folder or a hub id.")],
     corpus: Annotated[str | None, typer.Option(help="A corpus file; by default the recipe's corpora.")] = None,

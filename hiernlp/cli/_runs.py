@@ -53,7 +53,7 @@ def train(recipe: Recipe, output: Path, *, console: Console, resume: bool, quiet
     reason = "finished"
     with (
         on_signals(lambda number: (caught.append(number), run.trainer.ask_to_stop())),
-        _bar(console, hidden=quiet or not main) as bar,
+        progress("epoch {task.completed:.2f}/{task.total}", console, hidden=quiet or not main) as bar,
         log or nullcontext(),
     ):
         line = bar.add_task("", total=recipe.training.epochs, loss="", speed="")
@@ -141,9 +141,10 @@ def on_signals(do: Callable[[int], object]) -> Iterator[None]:
             signal.signal(each, handler)
 
 
-def _bar(console: Console, *, hidden: bool) -> Progress:
+def progress(counted: str, console: Console, *, hidden: bool) -> Progress:
+    """Return a progress bar whose tasks have the fields ``loss`` and ``speed``; ``counted`` stands before it."""
     return Progress(
-        TextColumn("epoch {task.completed:.2f}/{task.total}"),
+        TextColumn(counted),
         BarColumn(),
         TextColumn("{task.fields[loss]}"),
         TextColumn("{task.fields[speed]}"),
