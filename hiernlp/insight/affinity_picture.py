@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
 from hiernlp.figures import FAINT, INK, MUTED, PALETTE, Fonts, check_path, save, tint
-from hiernlp.insight.affinity_results import Affinity
+from hiernlp.insight.affinity_results import Affinity, signed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,6 +23,10 @@ CELL = 0.66
 LOW = 0.44
 THIN = 0.25
 """Height of a row of the pairs' cosines."""
+MOST_PAIRS = 28
+"""So many pairs of tasks have a row of cosines; eight tasks have as many."""
+TALLEST = 3.6
+"""Greatest height of the lines over training."""
 LETTER = 0.088
 """Width of a letter of a name."""
 STYLES = ("-", "--", ":")
@@ -59,10 +63,10 @@ def figure(found: Affinity) -> Figure:
     from matplotlib.figure import Figure  # noqa: PLC0415 - slow to import
 
     fonts = Fonts(" ".join(found.tasks))
-    size, pairs, layers = len(found.tasks), found.pairs, found.layers
+    size, pairs, layers = len(found.tasks), shown_pairs(found), found.layers
     name = LETTER * max(map(len, found.tasks)) + 0.15
     pair_name = LETTER * max(len(f"{i} · {j}") for i, j in pairs) + 0.15
-    slant = 0.25 + 0.75 * name  # room for slanted names above a matrix
+    slant = 0.2 + 0.57 * name  # room for slanted names above a matrix
     matrix = (size * CELL, size * LOW)
     by_layer = (max(len(layers), 1) * CELL * 0.8, len(pairs) * THIN)
     left = 0.3 + max(name, pair_name)
@@ -86,20 +90,32 @@ def figure(found: Affinity) -> Figure:
     names = [fonts.drawable(task) for task in found.tasks]
     title = "Affinity" + (f" × 10{_superscript(power)}" if power else "") + ": the row's task for the column's"
     axes = panel(_Box(left, bottom, *matrix), title, above=slant)
-    _matrix(axes, affinity, names, fonts, show=lambda v: f"{v * 10**power:+.2f}", limit=None)
+    _matrix(axes, affinity, names, fonts, power=power)
     axes = panel(_Box(second + name, bottom, *matrix), "Cosine of gradients", above=slant)
-    _matrix(axes, cosine, names, fonts, show=lambda v: f"{v:+.2f}", limit=None)
+    _matrix(axes, cosine, names, fonts, power=0)
 
     values = [
         [None if (s := found.cosine(i, j, layer=layer)) is None else s.mean for layer in layers] for i, j in pairs
     ]
-    axes = panel(_Box(left, 0.7 + below - by_layer[1], *by_layer), "Cosine of gradients by layer", above=0)
+    which = "" if len(pairs) == len(found.pairs) else f", the {len(pairs)} pairs with most of it"
+    axes = panel(_Box(left, 0.7 + below - by_layer[1], *by_layer), f"Cosine of gradients by layer{which}", above=0)
     _layers(axes, values, [fonts.drawable(f"{i} · {j}") for i, j in pairs], layers, fonts)
     over = f"Affinity for {fonts.drawable(found.main)}" if found.main else "Mean affinity for each task"
-    axes = panel(_Box(second + 0.3, 0.7, width - second - 0.3 - 0.25 - name, below), f"{over} over training", above=0)
-    _over_training(axes, found, fonts, power=power)
+    lines = _Box(second + 0.3, 0.7 + below - min(below, TALLEST), width - second - 0.55 - name, min(below, TALLEST))
+    axes = panel(lines, f"{over} over training", above=0)
+    _over_training(axes, found, fonts, power=power, apart=0.17 / lines.height)
     _heading(result, found, width=width, height=height)
     return result
+
+
+def shown_pairs(found: Affinity) -> list[tuple[str, str]]:
+    """Return the pairs of tasks whose cosines are shown by layer: all, or those whose cosine is farthest from 0."""
+    pairs = list(found.pairs)
+    if len(pairs) <= MOST_PAIRS:
+        return pairs
+    cosines = {pair: abs(s.mean) if (s := found.cosine(*pair)) else 0.0 for pair in pairs}
+    kept = set(sorted(pairs, key=lambda pair: -cosines[pair])[:MOST_PAIRS])
+    return [pair for pair in pairs if pair in kept]
 
 
 def _superscript(number: int) -> str:
@@ -131,18 +147,17 @@ def _matrix(
     names: Sequence[str],
     fonts: Fonts,
     *,
-    show: Callable[[float], str],
-    limit: float | None,
+    power: int,
 ) -> None:
     size = len(names)
     others = [abs(v) for i, row in enumerate(rows) for j, v in enumerate(row) if i != j and v is not None]
-    limit = limit or max(others, default=0.0) or 1.0
+    limit = max(others, default=0.0) or 1.0
     _paint(axes, [[None if i == j else v for j, v in enumerate(row)] for i, row in enumerate(rows)], limit=limit)
     for i, row in enumerate(rows):
         for j, value in enumerate(row):
             deep = i != j and value is not None and abs(value) > DARK * limit
             colour = "white" if deep else MUTED if i == j else INK
-            axes.text(j, i, "–" if value is None else show(value), ha="center", va="center", fontsize=8.5, color=colour)
+            axes.text(j, i, signed(value, power), ha="center", va="center", fontsize=8.5, color=colour)
     look = {"fontsize": 9, "color": INK, "family": fonts.families, "parse_math": False}
     axes.xaxis.tick_top()
     axes.set_xticks(range(size), names, rotation=35, ha="left", rotation_mode="anchor", **look)
@@ -159,14 +174,17 @@ def _layers(
         for j, value in enumerate(row):
             if value is not None:
                 colour = "white" if abs(value) > DARK * limit else INK
-                axes.text(j, i, f"{value:+.2f}", ha="center", va="center", fontsize=7.5, color=colour)
+                axes.text(j, i, signed(value), ha="center", va="center", fontsize=7.5, color=colour)
     axes.set_xticks(range(len(layers)), layers)
     axes.set_yticks(range(len(pairs)), pairs, fontsize=8, color=INK, family=fonts.families, parse_math=False)
     axes.set_xlabel("layer, 0 being the embeddings", fontsize=8.5, color=MUTED)
 
 
-def _over_training(axes: Axes, found: Affinity, fonts: Fonts, *, power: int) -> None:
-    """Draw a line a task: its affinity for the main task, or without one that of all others for it."""
+def _over_training(axes: Axes, found: Affinity, fonts: Fonts, *, power: int, apart: float) -> None:
+    """Draw a line a task: its affinity for the main task, or without one that of all others for it.
+
+    Names are at least ``apart`` of the panel's height from each other.
+    """
     axes.axhline(0, color=MUTED, linewidth=0.9)
     lines = [task for task in found.tasks if task != found.main]
     ends: list[tuple[float, float, str, str]] = []
@@ -193,13 +211,14 @@ def _over_training(axes: Axes, found: Affinity, fonts: Fonts, *, power: int) -> 
     axes.spines["bottom"].set_color(FAINT)
     axes.set_xlabel("steps of training", fontsize=8.5, color=MUTED)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:+g}" if value else "0")
+    axes.locator_params(axis="x", integer=True)
     low, high = axes.get_ylim()
-    gap, last = (high - low) * 0.075, float("-inf")
-    for value, step, name, colour in sorted(ends):  # names beside the lines' ends, none upon another
-        last = max(value, last + gap)
+    ends.sort()
+    places = _spread([value for value, *_ in ends], gap=(high - low) * apart, most=high)
+    for place, (_, step, name, colour) in zip(places, ends, strict=True):
         axes.annotate(
             name,
-            (step, last),
+            (step, place),
             xytext=(6, 0),
             textcoords="offset points",
             va="center",
@@ -209,6 +228,18 @@ def _over_training(axes: Axes, found: Affinity, fonts: Fonts, *, power: int) -> 
             parse_math=False,
             annotation_clip=False,
         )
+
+
+def _spread(values: Sequence[float], *, gap: float, most: float) -> list[float]:
+    """Return places near rising values, at least a gap apart and, as far as there is room, not above ``most``."""
+    places: list[float] = []
+    for value in values:
+        places.append(max(value, places[-1] + gap) if places else value)
+    for at in range(len(places) - 1, -1, -1):
+        most = min(most, places[at])
+        places[at] = most
+        most -= gap
+    return places
 
 
 def _running_mean(values: Sequence[float], *, width: int) -> list[float]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from hiernlp.errors import HierNLPError
 from hiernlp.files import replaced_file
 from hiernlp.insight.affinity_picture import draw_affinity
-from hiernlp.insight.affinity_results import Affinity, Helper, Spread
+from hiernlp.insight.affinity_results import Affinity, Helper, Spread, signed
 from hiernlp.insight.grouping import MOST_TASKS
 from hiernlp.training.tables import MISSING, percent
 
@@ -98,19 +98,6 @@ def scaled(power: int) -> str:
     return f"times 10^{power}" if power else "as it is"
 
 
-def figure(value: float | None, power: int = 0) -> str:
-    """Return a signed figure with two decimals.
-
-    Example:
-        >>> figure(0.00123, 3), figure(-0.001), figure(None)
-        ('+1.23', '0.00', '–')
-    """
-    if value is None:
-        return MISSING
-    shown = f"{value * 10**power:+.2f}"
-    return shown if float(shown) else "0.00"
-
-
 def matrix_rows(found: Affinity, power: int) -> list[list[str]]:
     """Return a row for each task that acts: its name and its mean affinity for every task."""
     return [[i, *(_mean(found.affinity(i, j), power) for j in found.tasks)] for i in found.tasks]
@@ -135,7 +122,7 @@ def _helper_row(helper: Helper, power: int) -> list[str]:
         _mean(z, power) + spread,
         MISSING if z is None else f"{100 * z.positive:.0f}%",
         MISSING if helper.of_own is None else f"{100 * helper.of_own:+.0f}%",
-        figure(helper.cosine),
+        signed(helper.cosine),
     ]
 
 
@@ -205,7 +192,7 @@ def _served(found: Affinity, number: int) -> str:
 
 
 def _mean(spread: Spread | None, power: int) -> str:
-    return figure(None if spread is None else spread.mean, power)
+    return signed(None if spread is None else spread.mean, power)
 
 
 def _markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

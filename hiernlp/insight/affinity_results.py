@@ -16,6 +16,7 @@ from hiernlp.insight.grouping import MOST_TASKS, Grouping, best_grouping
 from hiernlp.insight.label_statistics import LabelStatistics
 from hiernlp.insight.learning_curves import CurveFeatures
 from hiernlp.recipe import Recipe
+from hiernlp.training.tables import MISSING
 
 GROUPS = 2
 """Groups that are suggested by default."""
@@ -133,7 +134,7 @@ class Affinity:
 
     @property
     def power(self) -> int:
-        """The power of ten by which affinities are multiplied to be read: the largest of two tasks is then from 1 to 10."""
+        """The power of ten by which affinities are multiplied to be read; the largest is then 1 to 10."""
         pairs = ((i, j) for i in self.tasks for j in self.tasks if i != j)
         means = [abs(s.mean) for i, j in pairs if (s := self.affinity(i, j)) is not None]
         largest = max(means, default=0.0)
@@ -202,6 +203,19 @@ class Affinity:
             "of_own": helper.of_own,
             "cosine": helper.cosine,
         }
+
+
+def signed(value: float | None, power: int = 0) -> str:
+    """Return a signed figure with two decimals.
+
+    Example:
+        >>> signed(0.00123, 3), signed(-0.001), signed(None)
+        ('+1.23', '0.00', '–')
+    """
+    if value is None:
+        return MISSING
+    shown = f"{value * 10**power:+.2f}"
+    return shown if float(shown) else "0.00"
 
 
 def check_wishes(recipe: Recipe, *, main: str | None, groups: int | None) -> None:
