@@ -77,7 +77,7 @@ def affinity(
     every: Annotated[int, typer.Option(help="Steps from one measurement to the next.")] = 10,
     rate: Annotated[
         float | None,
-        typer.Option(help="Length of a lookahead step, in gradients; by default training.encoder_learning_rate."),
+        typer.Option(help="Look ahead by so many gradients; by default as the optimizer would step for a task."),
     ] = None,
     groups: Annotated[int | None, typer.Option(help="Most groups of tasks to suggest; by default 2.")] = None,
     curves: Annotated[

@@ -1,7 +1,7 @@
 """How one task's step changes another task's loss, measured at one moment of training.
 
 Source: task affinity groupings (TAG; Fifty et al. 2021, arXiv 2109.04617, section 3.1), and the cosine of the tasks'
-gradients, to which it is proportional for small steps.
+gradients, which has its sign where steps are small and follow the gradient.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+
+from hiernlp.insight.affinity_steps import Gradients, Lookahead
 
 Matrix = dict[str, dict[str, float | None]]
 """A figure by the task that acts, then by the task that is acted on; None where it is not defined."""
@@ -42,24 +44,23 @@ def measure(
     losses: Callable[[], Mapping[str, Tensor]],
     layers: Mapping[str, Sequence[nn.Parameter]],
     *,
-    rate: float,
+    lookahead: Lookahead,
     step: int = 0,
 ) -> Measurement:
     """Measure how a step for each task changes the losses of all, and leave the parameters as they were, bit for bit.
 
-    With shared parameters s, other parameters o and a rate e,
+    With shared parameters s, other parameters o, and d_i what a step for the task i takes away from s,
 
-        Z_{i->j} = 1 - L_j(s - e grad_s L_i(s, o), o) / L_j(s, o)
+        Z_{i->j} = 1 - L_j(s - d_i, o) / L_j(s, o)
 
-    so that Z > 0 where the step for i makes the loss of j smaller, and to first order Z = e <g_i, g_j> / L_j. The step
-    is a plain gradient step of one task, whatever optimizer trains the model. Heads and all else that is not shared
-    stay as they are.
+    so that Z > 0 where the step for i makes the loss of j smaller. With a plain gradient step of length e it is, to
+    first order, Z = e <g_i, g_j> / L_j. Heads and all else that is not shared stay as they are.
 
     Args:
         losses: computes each task's loss, a scalar, with the parameters as they are; it must be the same function
             whenever it is called, hence without dropout.
         layers: the shared parameters, by layer; those that do not require a gradient are left out.
-        rate: the length e of a step, in gradients.
+        lookahead: from a task's gradients to its step (see :mod:`hiernlp.insight.affinity_steps`).
         step: steps of training done before, for the record.
 
     Returns:
@@ -68,7 +69,7 @@ def measure(
 
     Example:
         >>> x = nn.Parameter(torch.tensor([1.0, 1.0]))
-        >>> found = measure(lambda: {"a": x[0] ** 2, "b": -x[0] + 3}, {"0": [x]}, rate=0.1)
+        >>> found = measure(lambda: {"a": x[0] ** 2, "b": -x[0] + 3}, {"0": [x]}, lookahead=gradient_step(0.1))
         >>> {i: {j: round(z, 3) for j, z in row.items()} for i, row in found.affinity.items()}
         {'a': {'a': 0.36, 'b': -0.1}, 'b': {'a': -0.21, 'b': 0.05}}
     """
@@ -82,7 +83,7 @@ def measure(
         }
     start = {task: loss.detach() for task, loss in before.items()}
     del before
-    after = _after_steps(losses, shared, gradients, rate=rate)
+    after = _after_steps(losses, shared, gradients, lookahead)
     names = list(start)
     values = dict(zip(names, torch.stack([start[task].double() for task in names]).tolist(), strict=True))
     affinity: Matrix = {i: {j: 1 - after[i][j] / values[j] if values[j] else None for j in names} for i in names}
@@ -112,18 +113,18 @@ def _gradients(loss: Tensor, parameters: Sequence[nn.Parameter], *, keep: bool) 
 def _after_steps(
     losses: Callable[[], Mapping[str, Tensor]],
     shared: Sequence[nn.Parameter],
-    gradients: Mapping[str, Sequence[Tensor | None]],
-    *,
-    rate: float,
+    gradients: Mapping[str, Gradients],
+    lookahead: Lookahead,
 ) -> dict[str, dict[str, float]]:
     """Return all tasks' losses after a step for each task; every step starts from the same parameters."""
     was = [p.detach().clone() for p in shared]
     found: dict[str, dict[str, float]] = {}
-    for task, direction in gradients.items():
-        moved = [(p, old, g) for p, old, g in zip(shared, was, direction, strict=True) if g is not None]
+    for task, own in gradients.items():
+        away = lookahead(shared, own)
+        moved = [(p, old, d) for p, old, d in zip(shared, was, away, strict=True) if d is not None]
         try:
-            for p, _, g in moved:
-                p.sub_(g, alpha=rate)
+            for p, _, d in moved:
+                p.sub_(d)
             now = losses()
         finally:
             for p, old, _ in moved:
@@ -132,7 +133,7 @@ def _after_steps(
     return found
 
 
-def _products(gradients: Sequence[Sequence[Tensor | None]]) -> Tensor:
+def _products(gradients: Sequence[Gradients]) -> Tensor:
     """Return <g_i, g_j>, |g_i|^2 and |g_j|^2 over the parameters that both tasks reach, shape (tasks, tasks, 3)."""
     size = len(gradients)
     found = torch.zeros(size, size, 3, dtype=torch.float64)

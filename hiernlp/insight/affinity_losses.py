@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from hiernlp.encoding.batches import plan_batches
 from hiernlp.insight.affinity import Measurement, measure
+from hiernlp.insight.affinity_steps import Lookahead
 from hiernlp.model import HierarchicalModel
 from hiernlp.training.data import BatchBuilder, TrainingBatch
 
@@ -39,15 +40,17 @@ class AffinityMeter:
         builder: builds batches.
         budget: most subwords a batch, padding included.
         seed: seed of the batches.
-        rate: the length of a lookahead step, in gradients.
+        lookahead: from a task's gradients to its step.
     """
 
-    def __init__(self, model: HierarchicalModel, builder: BatchBuilder, *, budget: int, seed: int, rate: float) -> None:
+    def __init__(
+        self, model: HierarchicalModel, builder: BatchBuilder, *, budget: int, seed: int, lookahead: Lookahead
+    ) -> None:
         self.model = model
         self.builder = builder
         self.budget = budget
         self.seed = seed
-        self.rate = rate
+        self.lookahead = lookahead
         self._waiting: dict[str, list[list[int]]] = {c: [] for c, split in builder.splits.items() if split.tasks}
         self._passes = dict.fromkeys(self._waiting, 0)
 
@@ -65,7 +68,7 @@ class AffinityMeter:
             counts = _counts(batches)
             if not any(counts.values()):
                 return None
-            return measure(lambda: self.losses(batches, counts), layers, rate=self.rate, step=step)
+            return measure(lambda: self.losses(batches, counts), layers, lookahead=self.lookahead, step=step)
 
     def losses(self, batches: Sequence[TrainingBatch], counts: Mapping[str, float]) -> dict[str, Tensor]:
         """Return each task's loss, the mean over its targets in the batches; tasks without a target are left out."""

@@ -72,10 +72,11 @@ def markdown(found: Affinity) -> str:
 def notes(found: Affinity) -> list[str]:
     """Return what the figures mean, in one sentence each."""
     times = len(found.measurements)
+    steps = "the optimizer's own steps for one task" if found.rate is None else f"steps of {found.rate:g} gradients"
     said = [
         f"Measured {times} times, every {found.every} steps, in the first {found.steps} of the {found.steps_of_recipe} "
-        f"steps of joint training (seed {found.seed}), with lookahead steps of {found.rate:g} gradients; shown are "
-        "means, ± being the standard deviation over the measurements.",
+        f"steps of joint training (seed {found.seed}), looking ahead by {steps}.",
+        "Shown are means over the measurements, ± being their standard deviation.",
         "Z = 1 - (loss after a step for the other task) / (loss before), only shared parameters taking the step; "
         "of own is Z as a share of what the task's own step does.",
     ]

@@ -79,7 +79,7 @@ class Affinity:
         steps: steps trained.
         steps_of_recipe: steps that the recipe's whole training has.
         every: steps from one measurement to the next.
-        rate: length of a lookahead step, in gradients.
+        rate: length of a lookahead step, in gradients; None for the optimizer's own steps.
         statistics: of the tasks' labels and data.
         curves: features of single-task learning curves, by task; None where no folder of them was given.
         main: the task whose helpers are wanted, if any.
@@ -96,7 +96,7 @@ class Affinity:
     steps: int
     steps_of_recipe: int
     every: int
-    rate: float
+    rate: float | None
     statistics: dict[str, LabelStatistics]
     curves: dict[str, CurveFeatures] | None
     main: str | None
@@ -243,7 +243,7 @@ def gather(
     steps: int,
     steps_of_recipe: int,
     every: int,
-    rate: float,
+    rate: float | None,
     seed: int,
     statistics: Mapping[str, LabelStatistics],
     curves: Mapping[str, CurveFeatures] | None = None,

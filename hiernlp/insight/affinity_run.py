@@ -10,6 +10,7 @@ from hiernlp.errors import HierNLPError, RecipeError
 from hiernlp.experiment import build_trainer, new_accelerator, prepare
 from hiernlp.insight.affinity import Measurement
 from hiernlp.insight.affinity_losses import AffinityMeter
+from hiernlp.insight.affinity_steps import Lookahead, gradient_step, optimizer_step
 from hiernlp.recipe import Recipe, with_training
 from hiernlp.training.data import TrainingBatch
 
@@ -31,7 +32,8 @@ class AffinityRun:
         steps: steps to train; None for a share of the recipe's.
         share: that share, by default a quarter.
         every: steps from one measurement to the next; the first is before the first step.
-        rate: length of a lookahead step, in gradients; by default ``training.encoder_learning_rate``.
+        rate: length of a lookahead step along the task's own gradient, in gradients; None for the step that the
+            optimizer would take for the task at that moment.
         base: the folder that relative paths of the recipe start from.
 
     Attributes:
@@ -66,7 +68,7 @@ class AffinityRun:
             )
         recipe = with_training(recipe, log_every=every)  # measurements are handed on when the loop yields a line
         self.every = every
-        self.rate = recipe.training.encoder_learning_rate if rate is None else rate
+        self.rate = rate
         accelerator = new_accelerator(recipe.training)
         if accelerator.num_processes > 1:
             raise HierNLPError(
@@ -85,7 +87,7 @@ class AffinityRun:
             self._trainer.builder,
             budget=recipe.training.batch_subwords,
             seed=recipe.training.seed,
-            rate=self.rate,
+            lookahead=self._lookahead(),
         )
 
     def measurements(self) -> Iterator[Measurement]:
@@ -93,6 +95,11 @@ class AffinityRun:
         for _ in self._trainer.run():
             while self._waiting:
                 yield self._waiting.popleft()
+
+    def _lookahead(self) -> Lookahead:
+        if self.rate is not None:
+            return gradient_step(self.rate)
+        return optimizer_step(self._trainer.optimizer, clip=self._trainer.settings.clip)
 
     def _before_step(self, step: int, batches: Sequence[TrainingBatch]) -> None:  # noqa: ARG002 - as the loop calls it
         if step % self.every == 0:

@@ -162,6 +162,11 @@ class Trainer:
             self._successive = Successive(model, settings.successive, order=order)
             accelerator.register_for_checkpointing(self._successive)
 
+    @property
+    def optimizer(self) -> torch.optim.AdamW:
+        """The optimizer itself, without what accelerate puts around it."""
+        return self._optimizer.optimizer  # pyright: ignore[reportReturnType]
+
     def resume(self) -> None:
         """Go on from the state that was saved last, exactly as if training had not stopped."""
         assert self.state_folder is not None

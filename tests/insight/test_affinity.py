@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hiernlp.insight.affinity import measure
+from hiernlp.insight.affinity_steps import gradient_step
 
 Losses = Callable[[], dict[str, Tensor]]
 
@@ -41,7 +42,7 @@ def network(seed: int = 0) -> tuple[dict[str, list[nn.Parameter]], Losses, list[
 
 def test_by_hand() -> None:
     x = nn.Parameter(torch.tensor([3.0, 1.0], dtype=torch.float64))
-    found = measure(lambda: {"a": x[0] ** 2, "b": x.sum()}, {"0": [x]}, rate=0.1, step=4)
+    found = measure(lambda: {"a": x[0] ** 2, "b": x.sum()}, {"0": [x]}, lookahead=gradient_step(0.1), step=4)
     # a's gradient is (6, 0), b's is (1, 1).
     assert (found.step, found.losses) == (4, {"a": 9.0, "b": 4.0})
     assert found.affinity["a"]["a"] == pytest.approx(1 - 2.4**2 / 9)
@@ -54,7 +55,7 @@ def test_by_hand() -> None:
 
 def test_no_step_changes_nothing() -> None:
     layers, losses, _ = network()
-    found = measure(losses, layers, rate=0.0)
+    found = measure(losses, layers, lookahead=gradient_step(0.0))
     assert all(z == 0 for row in found.affinity.values() for z in row.values())
 
 
@@ -66,7 +67,7 @@ def test_two_copies_of_a_task_help_each_other_as_themselves(seed: int) -> None:
         found = losses()
         return {"one": found["labels"], "copy": found["labels"]}
 
-    found = measure(twice, layers, rate=1e-3)
+    found = measure(twice, layers, lookahead=gradient_step(1e-3))
     one, copy = found.affinity["one"], found.affinity["copy"]
     assert one == copy
     assert one["one"] == one["copy"]
@@ -82,7 +83,7 @@ def test_opposite_losses_hurt_each_other(seed: int) -> None:
         loss = losses()["numbers"]
         return {"one": loss, "other": 100.0 - loss}
 
-    found = measure(opposite, layers, rate=1e-3)
+    found = measure(opposite, layers, lookahead=gradient_step(1e-3))
     assert (found.affinity["one"]["other"] or 0) < 0
     assert (found.affinity["other"]["one"] or 0) < 0
     assert found.cosine["one"]["other"] == pytest.approx(-1.0)
@@ -108,7 +109,7 @@ def test_first_order(seed: int) -> None:
     shared = [p for found in layers.values() for p in found]
     gradients = {task: torch.autograd.grad(losses()[task], shared) for task in ("a", "b")}
     rate = 1e-6
-    found = measure(losses, layers, rate=rate)
+    found = measure(losses, layers, lookahead=gradient_step(rate))
     for i, own in gradients.items():
         for j, other in gradients.items():
             inner = sum(float((g * h).sum()) for g, h in zip(own, other, strict=True))
@@ -119,7 +120,7 @@ def test_first_order(seed: int) -> None:
 
 def test_only_layers_that_both_tasks_reach_are_compared() -> None:
     layers, losses, _ = network()
-    found = measure(losses, layers, rate=0.01)
+    found = measure(losses, layers, lookahead=gradient_step(0.01))
     assert found.cosine_by_layer["2"]["labels"]["low"] is None
     assert found.cosine_by_layer["2"]["low"]["low"] is None
     assert found.cosine_by_layer["2"]["labels"]["numbers"] is not None
@@ -130,7 +131,7 @@ def test_everything_is_left_as_it_was() -> None:
     layers, losses, heads = network()
     parameters = [*layers["1"], *layers["2"], *heads]
     before = [p.detach().clone() for p in parameters]
-    measure(losses, layers, rate=0.3)
+    measure(losses, layers, lookahead=gradient_step(0.3))
     assert all(torch.equal(p, was) and p.grad is None for p, was in zip(parameters, before, strict=True))
 
 
@@ -146,7 +147,7 @@ def test_parameters_are_put_back_after_an_error() -> None:
         return losses()
 
     with pytest.raises(RuntimeError):
-        measure(failing, layers, rate=0.3)
+        measure(failing, layers, lookahead=gradient_step(0.3))
     assert torch.equal(layers["1"][0], before)
 
 
@@ -158,7 +159,7 @@ def test_frozen_parameters_and_losses_of_zero() -> None:
         found = losses()
         return {"labels": found["labels"], "low": found["low"], "nothing": found["labels"] * 0}
 
-    found = measure(with_zero, layers, rate=0.1)
+    found = measure(with_zero, layers, lookahead=gradient_step(0.1))
     assert found.affinity["low"] == {"labels": 0.0, "low": 0.0, "nothing": None}  # nothing that low uses learns
     assert found.cosine["nothing"]["labels"] is None
     assert found.cosine_by_layer["1"]["labels"]["labels"] is None
