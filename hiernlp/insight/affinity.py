@@ -68,6 +68,7 @@ def measure(
         where the loss acted on is zero.
 
     Example:
+        >>> from hiernlp.insight.affinity_steps import gradient_step
         >>> x = nn.Parameter(torch.tensor([1.0, 1.0]))
         >>> found = measure(lambda: {"a": x[0] ** 2, "b": -x[0] + 3}, {"0": [x]}, lookahead=gradient_step(0.1))
         >>> {i: {j: round(z, 3) for j, z in row.items()} for i, row in found.affinity.items()}

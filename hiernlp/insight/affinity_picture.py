@@ -30,7 +30,7 @@ TALLEST = 3.6
 LETTER = 0.088
 """Width of a letter of a name."""
 STYLES = ("-", "--", ":")
-DARK = 0.62
+DARK = 0.8
 """Cells of more than this share of the deepest colour have white figures."""
 
 

@@ -122,7 +122,7 @@ def _helper_row(helper: Helper, power: int) -> list[str]:
         helper.task,
         _mean(z, power) + spread,
         MISSING if z is None else f"{100 * z.positive:.0f}%",
-        MISSING if helper.of_own is None else f"{100 * helper.of_own:+.0f}%",
+        MISSING if helper.of_own is None else f"{signed(helper.of_own, 2, digits=0)}%",
         signed(helper.cosine),
     ]
 
@@ -208,7 +208,7 @@ def _table(title: str, columns: Sequence[str]) -> Table:
 
     table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     for number, column in enumerate(columns):
-        table.add_column(Text(column), justify="right" if number else "left", overflow="fold")
+        table.add_column(Text(column), justify="right" if number else "left", overflow="fold", no_wrap=not number)
     return table
 
 

@@ -205,8 +205,8 @@ class Affinity:
         }
 
 
-def signed(value: float | None, power: int = 0) -> str:
-    """Return a signed figure with two decimals.
+def signed(value: float | None, power: int = 0, *, digits: int = 2) -> str:
+    """Return a figure times a power of ten with its sign; what is rounded to 0 has none.
 
     Example:
         >>> signed(0.00123, 3), signed(-0.001), signed(None)
@@ -214,8 +214,8 @@ def signed(value: float | None, power: int = 0) -> str:
     """
     if value is None:
         return MISSING
-    shown = f"{value * 10**power:+.2f}"
-    return shown if float(shown) else "0.00"
+    shown = f"{value * 10**power:+.{digits}f}"
+    return shown if float(shown) else shown[1:]
 
 
 def check_wishes(recipe: Recipe, *, main: str | None, groups: int | None) -> None:

@@ -46,8 +46,8 @@ class AffinityRun:
 
     Example:
         >>> run = AffinityRun(recipe, steps=50)  # doctest: +SKIP
-        >>> [found.affinity["upos"]["entities"] for found in run.measurements()]  # doctest: +SKIP
-        [0.0, 0.0021, 0.0034, 0.0019, 0.0027]
+        >>> [found.step for found in run.measurements()]  # doctest: +SKIP
+        [0, 10, 20, 30, 40]
     """
 
     def __init__(

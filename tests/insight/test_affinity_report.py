@@ -149,8 +149,15 @@ def test_markdown_and_tables(make_affinity: Make) -> None:
     assert lines[0].startswith("group 1: ")
 
 
-@pytest.mark.parametrize("main", [None, "upos"])
-@pytest.mark.parametrize("names", [["upos", "b"], NAMES, ["μέρη", *(f"task_{n}" for n in range(11)), "upos"]])
+@pytest.mark.parametrize(
+    ("names", "main"),
+    [
+        (["upos", "b"], "b"),
+        (NAMES, None),
+        (NAMES, "upos"),
+        (["μέρη", *(f"task_{n}" for n in range(11)), "upos"], None),
+    ],
+)
 def test_the_picture(make_affinity: Make, tmp_path: Path, names: list[str], main: str | None) -> None:
     found = make_affinity(names, main=main, groups=1)
     path = draw_affinity(found, tmp_path / "a.png", resolution=40)

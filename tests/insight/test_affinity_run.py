@@ -25,8 +25,7 @@ def state(run: Any) -> tuple[dict[str, Tensor], list[Tensor], Tensor]:
     return weights, moments, torch.random.get_rng_state()
 
 
-@pytest.mark.parametrize("order", ["mixed", "random"])
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize(("order", "precision"), [("mixed", "float32"), ("random", "bfloat16")])
 def test_training_is_the_same_with_and_without_measuring(recipe_data: Make, order: str, precision: str) -> None:
     data = recipe_data(["upos", "dependencies", "mood", "holds"], precision=precision, epochs=1)
     data["sampling"] = {"order": order}
