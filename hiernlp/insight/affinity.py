@@ -6,6 +6,7 @@ gradients, which has its sign where steps are small and follow the gradient.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -28,7 +29,7 @@ class Measurement:
     Attributes:
         step: steps of training done before.
         losses: each task's loss, the mean over its targets.
-        affinity: Z_{i->j} by i, then j; tasks without a target in the batches are left out.
+        affinity: Z_{i->j} by i, then j; tasks whose loss is not a finite number are left out.
         cosine: the cosine of the gradients of i and j over the parameters that both reach.
         cosine_by_layer: the same over the parameters of one layer, by layer.
     """
@@ -82,12 +83,12 @@ def measure(
             task: _gradients(loss, shared, keep=number < len(before) - 1)
             for number, (task, loss) in enumerate(before.items())
         }
-    start = {task: loss.detach() for task, loss in before.items()}
+    values = {task: float(loss.detach()) for task, loss in before.items()}
     del before
-    after = _after_steps(losses, shared, gradients, lookahead)
-    names = list(start)
-    values = dict(zip(names, torch.stack([start[task].double() for task in names]).tolist(), strict=True))
-    affinity: Matrix = {i: {j: 1 - after[i][j] / values[j] if values[j] else None for j in names} for i in names}
+    values = {task: value for task, value in values.items() if math.isfinite(value)}
+    names = list(values)
+    after = _after_steps(losses, shared, {task: gradients[task] for task in names}, lookahead)
+    affinity: Matrix = {i: {j: _made_smaller(values[j], after[i][j]) for j in names} for i in names}
     products = {layer: torch.zeros(len(names), len(names), 3, dtype=torch.float64) for layer in learning}
     at = 0
     for layer, found in learning.items():
@@ -102,6 +103,12 @@ def measure(
         cosine=_cosines(names, whole),
         cosine_by_layer={layer: _cosines(names, found) for layer, found in products.items()},
     )
+
+
+def _made_smaller(before: float, after: float) -> float | None:
+    """Return by which share of itself a loss became smaller; None where that is not a number."""
+    found = 1 - after / before if before else math.nan
+    return found if math.isfinite(found) else None
 
 
 def _gradients(loss: Tensor, parameters: Sequence[nn.Parameter], *, keep: bool) -> list[Tensor | None]:
@@ -130,7 +137,7 @@ def _after_steps(
         finally:
             for p, old, _ in moved:
                 p.copy_(old)
-        found[task] = dict(zip(now, torch.stack([loss.double() for loss in now.values()]).tolist(), strict=True))
+        found[task] = {other: float(loss) for other, loss in now.items()}
     return found
 
 
@@ -158,7 +165,7 @@ def _cosines(names: Sequence[str], products: Tensor) -> Matrix:
     rows: Matrix = {}
     for i, row in zip(names, products.tolist(), strict=True):
         rows[i] = {
-            j: max(-1.0, min(1.0, inner / (one * other) ** 0.5)) if one and other else None
+            j: max(-1.0, min(1.0, inner / (one * other) ** 0.5)) if 0 < one * other < math.inf else None
             for j, (inner, one, other) in zip(names, row, strict=True)
         }
     return rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pytest
 import yaml
 
 from hiernlp.cli import _runs, main
+from hiernlp.insight.learning_curves import read_curves
 
 Cli = Callable[..., tuple[int, str, str]]
 
@@ -127,6 +129,9 @@ def test_an_ablation_interrupted_and_gone_on_with(
         assert found["variants"][name]["score"]["values"] == values
     begun = json.loads((whole / "with" / "upos" / "seed-1" / "training" / "recipe.json").read_text())
     assert (list(begun["tasks"]), list(begun["corpora"])) == (["upos", "type"], ["ud"])
+
+    shutil.copytree(whole / "alone" / "seed-1" / "training", tmp_path / "single" / "type" / "training")
+    assert set(read_curves(tmp_path / "single", ["type", "upos"])) == {"type"}
 
     for number, event in ((signal.SIGTERM, 3), (signal.SIGINT, 9)):
         with monkeypatch.context() as patched:

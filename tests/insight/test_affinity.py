@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import pytest
@@ -163,3 +164,17 @@ def test_frozen_parameters_and_losses_of_zero() -> None:
     assert found.affinity["low"] == {"labels": 0.0, "low": 0.0, "nothing": None}  # nothing that low uses learns
     assert found.cosine["nothing"]["labels"] is None
     assert found.cosine_by_layer["1"]["labels"]["labels"] is None
+
+
+def test_what_is_not_finite_is_not_told() -> None:
+    layers, losses, _ = network()
+
+    def hostile() -> dict[str, Tensor]:
+        found = losses()
+        return {"nan": found["labels"] * float("nan"), "labels": found["labels"], "far": found["numbers"] * 1e38}
+
+    found = measure(hostile, layers, lookahead=gradient_step(10.0))
+    assert set(found.losses) <= {"labels", "far"}
+    assert found.affinity["labels"]["labels"] is not None
+    numbers = [found.affinity, found.cosine, *found.cosine_by_layer.values()]
+    assert all(v is None or math.isfinite(v) for matrix in numbers for row in matrix.values() for v in row.values())
