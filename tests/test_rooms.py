@@ -32,6 +32,7 @@ ORDER = [
     "recipe",
     "experiment",
     "comparison",
+    "insight",
     "inference",
     "cli",
 ]

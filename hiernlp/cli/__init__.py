@@ -78,6 +78,92 @@ def plot(
 
 
 @app.command()
+def affinity(
+    recipe: Annotated[str, typer.Argument(help="A recipe file, or the name of a bundled recipe.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The folder for figures and pictures.")],
+    main_task: Annotated[
+        str | None, typer.Option("--main", metavar="TASK", help="A task whose helpers are ranked.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps of joint training to measure in.")] = None,
+    share: Annotated[
+        float | None, typer.Option(help="The same as a share of the recipe's steps; by default 0.25.")
+    ] = None,
+    every: Annotated[int, typer.Option(help="Steps from one measurement to the next.")] = 10,
+    rate: Annotated[
+        float | None,
+        typer.Option(help="Look ahead by so many gradients; by default as the optimizer would step for a task."),
+    ] = None,
+    groups: Annotated[int | None, typer.Option(help="Most groups of tasks to suggest; by default 2.")] = None,
+    curves: Annotated[
+        Path | None,
+        typer.Option(help="A folder of single-task runs (of compare, or training/single) for learning curves."),
+    ] = None,
+    overrides: Overrides = None,
+    json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+) -> None:
+    """Measure during a short joint training which tasks help which."""
+    from hiernlp.cli.affinities import affinity_command  # noqa: PLC0415
+
+    raise typer.Exit(
+        affinity_command(
+            recipe,
+            output,
+            main=main_task,
+            steps=steps,
+            share=share,
+            every=every,
+            rate=rate,
+            groups=groups,
+            curves=curves,
+            overrides=overrides or [],
+            as_json=json,
+            quiet=quiet,
+        )
+    )
+
+
+@app.command()
+def ablate(
+    recipe: Annotated[str, typer.Argument(help="A recipe file, or the name of a bundled recipe.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The folder of all runs and the report; an unfinished one goes on.")
+    ],
+    task: Annotated[str, typer.Option("--task", help="The main task, for which all others are helpers.")],
+    seeds: Annotated[
+        str | None, typer.Option(help="Seeds separated by commas, e.g. 1,2,3; by default the recipe's one.")
+    ] = None,
+    helpers: Annotated[
+        str | None,
+        typer.Option(help="Helpers to add or leave out one by one, separated by commas; by default all."),
+    ] = None,
+    design: Annotated[
+        str,
+        typer.Option(help="add (the main task with each helper), leave-out (all tasks but each helper), or both."),
+    ] = "add",
+    overrides: Overrides = None,
+    json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+) -> None:
+    """Train a main task alone, with each helper, and with all, and tell which helpers made a difference."""
+    from hiernlp.cli.ablation import ablate_command  # noqa: PLC0415
+
+    raise typer.Exit(
+        ablate_command(
+            recipe,
+            output,
+            task=task,
+            seeds=seeds,
+            helpers=_names(helpers, option="--helpers"),
+            design=design,
+            overrides=overrides or [],
+            as_json=json,
+            quiet=quiet,
+        )
+    )
+
+
+@app.command()
 def evaluate(
     model: Annotated[str, typer.Argument(help="A model folder or a hub id.")],
     corpus: Annotated[str | None, typer.Option(help="A corpus file; by default the recipe's corpora.")] = None,
@@ -169,12 +255,12 @@ def schema() -> None:
     print_schema()
 
 
-def _names(text: str | None) -> list[str] | None:
+def _names(text: str | None, *, option: str = "--tasks") -> list[str] | None:
     if text is None:
         return None
     names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:
-        raise HierNLPError(f"--tasks: expected names of tasks, separated by commas, found {text!r}")
+        raise HierNLPError(f"{option}: expected names of tasks, separated by commas, found {text!r}")
     return names
 
 

@@ -1,10 +1,10 @@
-"""Training runs on the terminal, as the commands ``train`` and ``compare`` show them."""
+"""Training runs on the terminal, as the commands that train show them."""
 
 from __future__ import annotations
 
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
@@ -15,6 +15,8 @@ quiet()
 from rich.console import Console  # noqa: E402
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: E402
 
+from hiernlp.comparison.planning import PlannedRun  # noqa: E402
+from hiernlp.errors import HierNLPError  # noqa: E402
 from hiernlp.experiment import LOG, STATE, TRAINING, Run, is_finished  # noqa: E402
 from hiernlp.recipe import Recipe  # noqa: E402
 from hiernlp.training.checkpoints import has_state  # noqa: E402
@@ -24,6 +26,14 @@ from hiernlp.training.reports import RunLog, read_log  # noqa: E402
 from hiernlp.training.tables import number  # noqa: E402
 
 CURVES = "curves.png"
+
+
+class StoppedError(Exception):
+    """A signal came while no run could save: everything before is saved already."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 def train(recipe: Recipe, output: Path, *, console: Console, resume: bool, quiet: bool) -> int:
@@ -43,7 +53,7 @@ def train(recipe: Recipe, output: Path, *, console: Console, resume: bool, quiet
     reason = "finished"
     with (
         on_signals(lambda number: (caught.append(number), run.trainer.ask_to_stop())),
-        _bar(console, hidden=quiet or not main) as bar,
+        progress("epoch {task.completed:.2f}/{task.total}", console, hidden=quiet or not main) as bar,
         log or nullcontext(),
     ):
         line = bar.add_task("", total=recipe.training.epochs, loss="", speed="")
@@ -79,6 +89,35 @@ def finish(recipe: Recipe, output: Path, *, title: str, console: Console, quiet:
     return train(recipe, output, console=console, resume=resume, quiet=quiet)
 
 
+def finish_all(runs: Iterable[PlannedRun], *, console: Console, quiet: bool) -> int:
+    """Finish planned runs one after another; return 0, or the code of the one that was ended early."""
+    for run in runs:
+        code = finish(run.recipe, run.folder, title=run.title, console=console, quiet=quiet)
+        if code:
+            return code
+    return 0
+
+
+def stop(number: int) -> None:
+    """Raise :class:`StoppedError` for a signal."""
+    raise StoppedError(number)
+
+
+def numbers(seeds: str) -> list[int]:
+    """Return the seeds that ``--seeds`` gives.
+
+    Raises:
+        HierNLPError: they are not whole numbers separated by commas, or one is there twice.
+    """
+    parts = [part.strip() for part in seeds.split(",")]
+    if not all(part.isascii() and part.isdigit() for part in parts):
+        raise HierNLPError(f"--seeds: expected whole numbers separated by commas, such as 1,2,3, found {seeds!r}")
+    found = [int(part) for part in parts]
+    if len(set(found)) < len(found):
+        raise HierNLPError(f"--seeds: expected each seed once, found {seeds!r}")
+    return found
+
+
 def say(console: Console, text: str) -> None:
     """Print a line as it is, however long: paths and commands in it can be copied."""
     console.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -89,12 +128,12 @@ def on_signals(do: Callable[[int], object]) -> Iterator[None]:
     """On the first SIGINT or SIGTERM in the block do something; a second one does what it did before the block."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
-    def stop(number: int, _frame: object) -> None:
+    def handle(number: int, _frame: object) -> None:
         signal.signal(number, before[signal.Signals(number)])
         do(number)
 
     for each in before:
-        signal.signal(each, stop)
+        signal.signal(each, handle)
     try:
         yield
     finally:
@@ -102,9 +141,10 @@ def on_signals(do: Callable[[int], object]) -> Iterator[None]:
             signal.signal(each, handler)
 
 
-def _bar(console: Console, *, hidden: bool) -> Progress:
+def progress(counted: str, console: Console, *, hidden: bool) -> Progress:
+    """Return a progress bar whose tasks have the fields ``loss`` and ``speed``; ``counted`` stands before it."""
     return Progress(
-        TextColumn("epoch {task.completed:.2f}/{task.total}"),
+        TextColumn(counted),
         BarColumn(),
         TextColumn("{task.fields[loss]}"),
         TextColumn("{task.fields[speed]}"),

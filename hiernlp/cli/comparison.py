@@ -13,20 +13,11 @@ quiet()
 
 from rich.console import Console  # noqa: E402
 
-from hiernlp.cli._runs import finish, on_signals, say  # noqa: E402
+from hiernlp.cli._runs import StoppedError, finish_all, numbers, on_signals, say, stop  # noqa: E402
 from hiernlp.comparison.report import PICTURE, comparison_table, notes, write_report  # noqa: E402
 from hiernlp.comparison.results import collect  # noqa: E402
 from hiernlp.comparison.runs import begin, planned  # noqa: E402
-from hiernlp.errors import HierNLPError  # noqa: E402
 from hiernlp.recipe import Recipe, load_recipe  # noqa: E402
-
-
-class _StoppedError(Exception):
-    """A signal came while no run could save: everything before is saved already."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
 
 
 def compare_command(
@@ -35,19 +26,19 @@ def compare_command(
     """Train what is not yet trained and compare; return 0, or 128 + a signal's number where one ended it early."""
     console = Console(stderr=True)
     recipe = load_recipe(name, overrides=overrides)
-    numbers = _seeds(seeds) if seeds is not None else [recipe.training.seed]
+    chosen_seeds = numbers(seeds) if seeds is not None else [recipe.training.seed]
     changes = [part for override in overrides for part in ("--set", override)]
     chosen = ["--seeds", seeds] if seeds is not None else []
     command = shlex.join(["hiernlp", "compare", name, "--output", str(output), *chosen, *changes])
     try:
-        with on_signals(_stop):
-            code = _train(recipe, output, seeds=numbers, console=console, quiet=quiet, name=name)
-    except _StoppedError as stopped:
+        with on_signals(stop):
+            code = _train(recipe, output, seeds=chosen_seeds, console=console, quiet=quiet, name=name)
+    except StoppedError as stopped:
         code = 128 + stopped.number
     if code:
         say(console, f"stopped and saved; go on with: {command}")
         return code
-    comparison = collect(output, tasks=recipe.main_tasks, seeds=numbers, command=command)
+    comparison = collect(output, tasks=recipe.main_tasks, seeds=chosen_seeds, command=command)
     write_report(comparison, output)
     if as_json:
         sys.stdout.write(json.dumps(comparison.as_json(), indent=1) + "\n")
@@ -64,22 +55,4 @@ def compare_command(
 def _train(recipe: Recipe, output: Path, *, seeds: list[int], console: Console, quiet: bool, name: str) -> int:
     say(console, f"preparing {name}")
     begin(recipe, output)
-    for run in planned(recipe, output, seeds=seeds):
-        code = finish(run.recipe, run.folder, title=run.title, console=console, quiet=quiet)
-        if code:
-            return code
-    return 0
-
-
-def _stop(number: int) -> None:
-    raise _StoppedError(number)
-
-
-def _seeds(text: str) -> list[int]:
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isascii() and part.isdigit() for part in parts):
-        raise HierNLPError(f"--seeds: expected whole numbers separated by commas, such as 1,2,3, found {text!r}")
-    found = [int(part) for part in parts]
-    if len(set(found)) < len(found):
-        raise HierNLPError(f"--seeds: expected each seed once, found {text!r}")
-    return found
+    return finish_all(planned(recipe, output, seeds=seeds), console=console, quiet=quiet)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hiernlp.comparison.results import Sample
+from hiernlp.comparison.statistics import Sample
 from hiernlp.training.tables import MISSING, NOT_SHARES, number
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hiernlp.comparison._figures import plus_minus, signed, signed_percent
-from hiernlp.comparison.results import Comparison, Sample, TaskResult
+from hiernlp.comparison._points import draw_sample
+from hiernlp.comparison.results import Comparison, TaskResult
 from hiernlp.figures import FAINT, INK, MUTED, PALETTE, Fonts, check_path, save
-from hiernlp.training.tables import NOT_SHARES, number
+from hiernlp.training.tables import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,8 +53,12 @@ def figure(comparison: Comparison) -> Figure:
     for row, (name, task) in enumerate(comparison.tasks.items()):
         if row % 2 == 0:
             axes.axhspan(row - 0.5, row + 0.5, color=FAINT, alpha=0.35, linewidth=0, zorder=0)
-        _points(axes, task, task.single, row=row - APART, colour=SINGLE_COLOUR, marker="s", gid=f"single:{name}")
-        _points(axes, task, task.joint, row=row + APART, colour=JOINT_COLOUR, marker="o", gid=f"joint:{name}")
+        for side, sample, at, colour, marker in (
+            ("single", task.single, row - APART, SINGLE_COLOUR, "s"),
+            ("joint", task.joint, row + APART, JOINT_COLOUR, "o"),
+        ):
+            place = {"zero": task.single.mean, "row": at, "gid": f"{side}:{name}"}
+            draw_sample(axes, sample, main=task.main, colour=colour, marker=marker, **place)
         _words(axes, fonts, name, task, row=row)
     _columns(axes)
     axes.set_yticks([])
@@ -67,22 +72,6 @@ def figure(comparison: Comparison) -> Figure:
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:+g}" if value else "0")
     _heading(result, comparison, width=width, height=height)
     return result
-
-
-def _unit(task: TaskResult) -> float:
-    return 1.0 if task.main in NOT_SHARES else 100.0
-
-
-def _points(axes: Axes, task: TaskResult, sample: Sample, *, row: float, colour: str, marker: str, gid: str) -> None:
-    unit, zero = _unit(task), task.single.mean
-    at = unit * (sample.mean - zero)
-    if sample.deviation is not None:
-        axes.errorbar(
-            at, row, xerr=unit * sample.deviation, color=colour, linewidth=1.8, capsize=3.5, capthick=1.4, zorder=2
-        )
-        seeds = [unit * (value - zero) for value in sample.values]
-        axes.scatter(seeds, [row] * len(seeds), s=16, color=colour, linewidths=0.8, edgecolors="white", zorder=3)
-    axes.plot(at, row, marker=marker, markersize=7, color=colour, markeredgecolor="white", zorder=4, gid=gid)
 
 
 def _words(axes: Axes, fonts: Fonts, name: str, task: TaskResult, *, row: int) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from hiernlp.comparison._figures import plus_minus, signed, signed_percent, with_spread
 from hiernlp.comparison.picture import draw_comparison
-from hiernlp.comparison.results import RULE, Comparison, TaskResult
+from hiernlp.comparison.results import Comparison, TaskResult
+from hiernlp.comparison.statistics import RULE
 from hiernlp.files import replaced_file
 from hiernlp.training.gain import COMPARISON
 from hiernlp.training.tables import MISSING

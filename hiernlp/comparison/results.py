@@ -1,75 +1,18 @@
-"""The figures of a comparison: means and spreads over seeds, differences, and whether they are more than chance."""
+"""The figures of a comparison: each task alone and together, over seeds."""
 
 from __future__ import annotations
 
-import math
-import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from statistics import fmean, median, stdev
+from statistics import fmean, median
 from typing import Any
 
-import torch
-import transformers
-
 from hiernlp.comparison.runs import joint_folder, single_folder
+from hiernlp.comparison.statistics import RULE, Contrast, Sample
 from hiernlp.errors import HierNLPError
-from hiernlp.experiment import LOG, TRAINING, read_scores
-from hiernlp.hub.folder import library_version
-from hiernlp.training.gain import relative_gain
+from hiernlp.experiment import LOG, TRAINING, main_value, read_scores, today, versions
 from hiernlp.training.reports import read_log
-
-RULE = (
-    "A difference is beyond the seeds' spread if the 95% confidence interval of the difference of the two means "
-    "(Welch's t, unequal variances) leaves out 0; with one seed that is not known."
-)
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One figure over the seeds.
-
-    Attributes:
-        values: by seed, in the comparison's order.
-    """
-
-    values: tuple[float, ...]
-
-    @property
-    def mean(self) -> float:
-        """The mean over the seeds."""
-        return fmean(self.values)
-
-    @property
-    def deviation(self) -> float | None:
-        """The sample standard deviation over the seeds (divisor n - 1); None where there is one seed."""
-        return stdev(self.values) if len(self.values) > 1 else None
-
-
-def margin(one: Sample, other: Sample) -> float | None:
-    """Return how far the difference of two means must be from 0 to be beyond chance; None where there is one seed.
-
-    t(0.975, v) * sqrt(a + b) with a = s1^2 / n1, b = s2^2 / n2 and v = (a + b)^2 / (a^2 / (n1 - 1) + b^2 / (n2 - 1))
-    (Welch 1947). Seeds that all score the same leave no room for chance.
-
-    Example:
-        >>> round(margin(Sample((0.0, 2.0)), Sample((0.0, 2.0))), 2)
-        6.09
-        >>> margin(Sample((1.0,)), Sample((1.0,))) is None
-        True
-    """
-    from scipy.stats import t  # noqa: PLC0415 - slow to import
-
-    if one.deviation is None or other.deviation is None:
-        return None
-    sizes = len(one.values), len(other.values)
-    a, b = one.deviation**2 / sizes[0], other.deviation**2 / sizes[1]
-    if a + b == 0:
-        return 0.0
-    freedom = 1 / ((a / (a + b)) ** 2 / (sizes[0] - 1) + (b / (a + b)) ** 2 / (sizes[1] - 1))
-    return float(t.ppf(0.975, freedom)) * math.sqrt(a + b)
 
 
 @dataclass(frozen=True)
@@ -89,24 +32,29 @@ class TaskResult:
     words_per_second: float | None
 
     @property
+    def contrast(self) -> Contrast:
+        """Joint against single training."""
+        return Contrast(self.main, self.single, self.joint)
+
+    @property
     def difference(self) -> float:
         """The mean of the joint runs minus the mean of the single ones."""
-        return self.joint.mean - self.single.mean
+        return self.contrast.difference
 
     @property
     def margin(self) -> float | None:
         """Half the width of the difference's 95% confidence interval; None where there is one seed."""
-        return margin(self.single, self.joint)
+        return self.contrast.margin
 
     @property
     def beyond(self) -> bool | None:
         """Whether the difference is beyond the seeds' spread; None where there is one seed."""
-        return None if self.margin is None else abs(self.difference) > self.margin
+        return self.contrast.beyond
 
     @property
     def gain(self) -> float | None:
         """The difference relative to the single task, better being positive; None where that scored 0."""
-        return relative_gain(self.joint.mean, self.single.mean)
+        return self.contrast.gain
 
 
 @dataclass(frozen=True)
@@ -139,10 +87,6 @@ class Comparison:
 
     def as_json(self) -> dict[str, Any]:
         """Return all figures as ``comparison.json`` has them; scores are shares of one."""
-
-        def sample(found: Sample) -> dict[str, Any]:
-            return {"mean": found.mean, "deviation": found.deviation, "values": list(found.values)}
-
         return {
             "split": "dev",
             "seeds": list(self.seeds),
@@ -150,8 +94,8 @@ class Comparison:
             "tasks": {
                 name: {
                     "main": task.main,
-                    "single": sample(task.single),
-                    "joint": sample(task.joint),
+                    "single": task.single.as_json(),
+                    "joint": task.joint.as_json(),
                     "difference": task.difference,
                     "margin": task.margin,
                     "beyond_spread": task.beyond,
@@ -200,18 +144,13 @@ def collect(folder: Path, *, tasks: Sequence[str], seeds: Sequence[int], command
         seeds=tuple(seeds),
         words_per_second=_speed([joint_folder(folder, seed=seed) for seed in seeds]),
         command=command,
-        date=datetime.now(UTC).strftime("%Y-%m-%d"),
-        versions={
-            "hiernlp": library_version(),
-            "torch": str(torch.__version__),
-            "transformers": transformers.__version__,
-            "python": platform.python_version(),
-        },
+        date=today(),
+        versions=versions(),
     )
 
 
 def _sample(found: Sequence[dict[str, Any] | None]) -> Sample:
-    return Sample(tuple(float(scores["values"][scores["main"]]) for scores in found if scores is not None))
+    return Sample(tuple(main_value(scores) for scores in found if scores is not None))
 
 
 def _speed(folders: Sequence[Path]) -> float | None:

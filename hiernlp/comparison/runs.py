@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from hiernlp.errors import HierNLPError, RecipeError
-from hiernlp.experiment import check_select, dumped, prepare, read_scores, with_known_scores
-from hiernlp.files import replaced_file
+from hiernlp.comparison.planning import PlannedRun, has_begun, without_seed, write_begun
+from hiernlp.errors import RecipeError
+from hiernlp.experiment import check_select, main_value, prepare, read_scores, with_known_scores
 from hiernlp.recipe import Recipe, single_task, with_training
 from hiernlp.training.gain import GAIN, NO_LOSS
 
 BEGUN_WITH, JOINT, SINGLE = "recipe.json", "joint", "single"
-
-
-@dataclass(frozen=True)
-class PlannedRun:
-    """One training run of a comparison.
-
-    Attributes:
-        title: what it is, for people.
-        recipe: its recipe.
-        folder: its model folder.
-    """
-
-    title: str
-    recipe: Recipe
-    folder: Path
 
 
 def begin(recipe: Recipe, folder: Path) -> None:
@@ -40,21 +22,8 @@ def begin(recipe: Recipe, folder: Path) -> None:
     Raises:
         HierNLPError: the folder holds something else, or the recipe or its data cannot be used.
     """
-    wanted = dumped(recipe)
-    wanted["training"].pop("seed")
-    file = folder / BEGUN_WITH
-    # Hidden files do not count: another process, with other seeds, may be beginning the same comparison.
-    if folder.is_file() or (
-        folder.is_dir() and not file.is_file() and any(not entry.name.startswith(".") for entry in folder.iterdir())
-    ):
-        raise HierNLPError(
-            f"{folder}: expected a new or empty folder, or one of `hiernlp compare`; give another folder"
-        )
-    if (folder / JOINT).exists() or (folder / SINGLE).exists():
-        if _read(file) != wanted:
-            raise HierNLPError(
-                f"{folder}: was begun with another recipe or other --set; go on with the same, or give another folder"
-            )
+    wanted = without_seed(recipe)
+    if has_begun(folder, wanted, file=BEGUN_WITH, runs=(JOINT, SINGLE), command="compare"):
         return
     if len(recipe.main_tasks) == 1:
         raise RecipeError(f"tasks: expected two tasks or more to compare, found only {recipe.main_tasks[0]!r}")
@@ -66,15 +35,7 @@ def begin(recipe: Recipe, folder: Path) -> None:
         raise RecipeError("corpora: a comparison needs development data, and no corpus has any; add dev or split: dev")
     if recipe.training.select not in (GAIN, NO_LOSS):
         check_select(recipe.training.select, scored=scored, single={})
-    with replaced_file(file) as new:
-        new.write_text(json.dumps(wanted, indent=1), encoding="utf-8")
-
-
-def _read(file: Path) -> Any:  # noqa: ANN401 - whatever stands in the file
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
+    write_begun(folder / BEGUN_WITH, wanted)
 
 
 def planned(recipe: Recipe, folder: Path, *, seeds: Sequence[int]) -> Iterator[PlannedRun]:
@@ -91,7 +52,7 @@ def planned(recipe: Recipe, folder: Path, *, seeds: Sequence[int]) -> Iterator[P
             )
         if recipe.training.select in (GAIN, NO_LOSS):
             scores = {
-                task: found["values"][found["main"]]
+                task: main_value(found)
                 for each in recipe.main_tasks
                 for task, found in read_scores(single_folder(folder, task=each, seed=seed)).items()
             }

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from hiernlp.experiment.choice import check_select, with_known_scores
-from hiernlp.experiment.folders import BEGUN_WITH, LOG, STATE, TRAINING, dumped, is_finished, read_scores
+from hiernlp.experiment.folders import (
+    BEGUN_WITH,
+    LOG,
+    STATE,
+    TRAINING,
+    dumped,
+    is_finished,
+    main_value,
+    read_scores,
+    today,
+    versions,
+)
 from hiernlp.experiment.preparation import Experiment, prepare
 from hiernlp.experiment.run import Run
+from hiernlp.experiment.trainer import build_trainer, new_accelerator
 
 __all__ = [
     "BEGUN_WITH",
@@ -14,10 +26,15 @@ __all__ = [
     "TRAINING",
     "Experiment",
     "Run",
+    "build_trainer",
     "check_select",
     "dumped",
     "is_finished",
+    "main_value",
+    "new_accelerator",
     "prepare",
     "read_scores",
+    "today",
+    "versions",
     "with_known_scores",
 ]

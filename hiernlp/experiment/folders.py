@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from hiernlp.hub.folder import SCORES
+import torch
+import transformers
+
+from hiernlp.hub.folder import SCORES, library_version
 from hiernlp.recipe import Recipe
 from hiernlp.training.reports import LOG, read_log
 
@@ -32,3 +38,23 @@ def read_scores(folder: Path) -> dict[str, Any]:
     """Return the tasks' scores that a model folder holds; none if there was no development data."""
     path = folder / SCORES
     return json.loads(path.read_text(encoding="utf-8"))["tasks"] if path.exists() else {}
+
+
+def main_value(scores: Mapping[str, Any]) -> float:
+    """Return the main figure of one task's scores as :func:`read_scores` gives them."""
+    return float(scores["values"][scores["main"]])
+
+
+def today() -> str:
+    """Return the date as reports have it, YYYY-MM-DD."""
+    return datetime.now(UTC).strftime("%Y-%m-%d")
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what figures were made with."""
+    return {
+        "hiernlp": library_version(),
+        "torch": str(torch.__version__),
+        "transformers": transformers.__version__,
+        "python": platform.python_version(),
+    }

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from accelerate.utils import set_seed
 
-from hiernlp.auxiliary import add_hint
+from hiernlp.auxiliary import add_hint, read_hidden
 from hiernlp.corpora import SECOND, load_corpus
 from hiernlp.encoder import Encoder, load_config, resolve_encoder
+from hiernlp.encoding.corruption import Corruption
 from hiernlp.encoding.subwords import SubwordEncoder
 from hiernlp.errors import DataError, RecipeError, did_you_mean
 from hiernlp.experiment.folders import dumped
@@ -31,12 +32,14 @@ class Experiment:
         bundle: the model with all that is needed to use it.
         train: the training split of each corpus.
         dev: the development split of each corpus that has one.
+        corruptions: how sentences are changed for the tasks that have a view of their own.
     """
 
     recipe: Recipe
     bundle: Bundle
     train: dict[str, EncodedSplit]
     dev: dict[str, EncodedSplit]
+    corruptions: dict[str, Corruption] = field(default_factory=dict)
 
 
 def prepare(recipe: Recipe, *, base: Path | None = None) -> Experiment:
@@ -171,7 +174,12 @@ def prepare(recipe: Recipe, *, base: Path | None = None) -> Experiment:
             if split in splits
         }
 
-    return Experiment(recipe, bundle, encoded("train"), encoded("dev"))
+    corruptions = {
+        task: Corruption.of(s.view, subwords, hidden=read_hidden(s.view.hide, base=base))
+        for task, s in recipe.tasks.items()
+        if s.view is not None
+    }
+    return Experiment(recipe, bundle, encoded("train"), encoded("dev"), corruptions)
 
 
 def _check_columns(columns: Mapping[str, tuple[str, ...]]) -> None:

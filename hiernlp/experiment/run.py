@@ -5,36 +5,25 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator, DistributedDataParallelKwargs
-from accelerate.state import AcceleratorState
-from accelerate.utils import DataLoaderConfiguration
 
-from hiernlp.auxiliary import read_hidden
-from hiernlp.encoding.corruption import Corruption
 from hiernlp.errors import HierNLPError, NotInstalledError, RecipeError
 from hiernlp.experiment.choice import check_select, with_known_scores
-from hiernlp.experiment.folders import BEGUN_WITH, BEST, STATE, TRAINING, dumped
+from hiernlp.experiment.folders import BEGUN_WITH, BEST, STATE, TRAINING, dumped, today
 from hiernlp.experiment.preparation import prepare
+from hiernlp.experiment.trainer import build_trainer, new_accelerator
 from hiernlp.files import replaced_file
 from hiernlp.hub.folder import library_version, restricted, save_bundle
 from hiernlp.kinds._base import Scores
 from hiernlp.recipe import Recipe
-from hiernlp.registry import balancing
-from hiernlp.settings import validate
 from hiernlp.training.checkpoints import drop_state, has_state
-from hiernlp.training.data import BatchBuilder
 from hiernlp.training.evaluation import baselines, columns_of, evaluate, mean_relative, relative
 from hiernlp.training.gain import GAIN, NO_LOSS, chosen_by_gain, gains_of
-from hiernlp.training.loop import Ended, Evaluated, Event, Trainer
-from hiernlp.training.sampling import EpochPlanner
-
-PRECISIONS = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}
+from hiernlp.training.loop import Ended, Evaluated, Event
 
 
 class Run:
@@ -60,25 +49,12 @@ class Run:
         self.output = output
         self.folder = output / TRAINING
         settings = recipe.training
-        # Accelerate keeps the first number format for the whole process; another run may want another.
-        AcceleratorState._reset_state()
-        self.accelerator = Accelerator(
-            mixed_precision=PRECISIONS[settings.precision],
-            dataloader_config=DataLoaderConfiguration(non_blocking=True),
-            # A batch trains what its corpus annotates: the other heads have no gradient in that step.
-            kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
-        )
+        self.accelerator = new_accelerator(settings)
         self._check_folder(recipe, resume=resume)
         self.experiment = experiment = prepare(recipe, base=base)
         bundle = experiment.bundle
-        tasks = experiment.recipe.tasks
         self.main = frozenset(experiment.recipe.main_tasks)
         heads = dict(bundle.model.heads.items())
-        self.corruptions = {
-            task: Corruption.of(s.view, bundle.encoder, hidden=read_hidden(s.view.hide, base=base or Path()))
-            for task, s in tasks.items()
-            if s.view is not None
-        }
         for split in experiment.dev.values():
             for task in split.tasks:
                 head = heads[task]
@@ -91,41 +67,11 @@ class Run:
                 raise RecipeError(
                     f"training.{key}: needs development data, and no corpus has any; add dev or split: dev"
                 )
-        method = balancing.load(recipe.balancing.method)
-        self.trainer = Trainer(
-            bundle.model,
-            balancer=method(
-                options=validate(method.Options, recipe.balancing.options),
-                weights={task: s.weight for task, s in tasks.items()},
-            ),
-            builder=BatchBuilder(
-                experiment.train,
-                heads,  # pyright: ignore[reportArgumentType]
-                bundle.encoder,
-                bundle.encoding,
-                apart=len(bundle.model.apart) > 0,
-                joined=len(bundle.model.joined) > 0,
-                corruptions=self.corruptions,
-            ),
-            planner=EpochPlanner(
-                {corpus: split.sizes for corpus, split in experiment.train.items() if split.tasks},
-                settings=recipe.sampling,
-                budget=settings.batch_subwords,
-                seed=settings.seed,
-                epochs=settings.epochs,
-                processes=self.accelerator.num_processes,
-                accumulation=settings.accumulation,
-                tasks={corpus: split.tasks for corpus, split in experiment.train.items()},
-                order=bundle.model.tasks,
-                repeats={corpus: s.repeat for corpus, s in recipe.corpora.items()},
-            ),
-            settings=settings,
-            rates={task: s.learning_rate for task, s in tasks.items() if s.learning_rate is not None},
-            schedules={task: s.schedule for task, s in tasks.items() if s.schedule is not None},
-            reversals={task: s.reversal for task, s in tasks.items() if s.reversal is not None},
+        self.trainer = build_trainer(
+            experiment,
+            self.accelerator,
             evaluate=self._evaluate if self.baselines else None,
             state_folder=self.folder / STATE,
-            accelerator=self.accelerator,
         )
         if resume:
             self.trainer.resume()
@@ -172,7 +118,7 @@ class Run:
         helpers = {task: found for task, found in scores.items() if task not in self.main}
         return {
             "split": "dev",
-            "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+            "date": today(),
             "hiernlp": library_version(),
             "torch": torch.__version__,
             "seed": self.experiment.recipe.training.seed,
@@ -202,7 +148,7 @@ class Run:
             budget=self.experiment.recipe.training.evaluation_subwords,
             process=self.accelerator.process_index,
             processes=self.accelerator.num_processes,
-            corruptions=self.corruptions,
+            corruptions=self.experiment.corruptions,
         )
         main = {task: found for task, found in scores.items() if task in self.main}
         select = self.experiment.recipe.training.select

@@ -6,7 +6,7 @@ from hiernlp.recipe.files import available_recipes, available_tasks, load_recipe
 from hiernlp.recipe.places import resolve_feeds, resolve_place
 from hiernlp.recipe.schema import json_schema
 from hiernlp.recipe.settings import Recipe, TaskSettings
-from hiernlp.recipe.variants import single_task, with_training, without_idle_helpers
+from hiernlp.recipe.variants import only_tasks, single_task, with_training, without_idle_helpers
 
 __all__ = [
     "Recipe",
@@ -15,6 +15,7 @@ __all__ = [
     "available_tasks",
     "json_schema",
     "load_recipe",
+    "only_tasks",
     "resolve_feeds",
     "resolve_place",
     "single_task",

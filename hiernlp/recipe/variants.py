@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from hiernlp.errors import RecipeError, did_you_mean
-from hiernlp.recipe.settings import ENCODER, Recipe
+from hiernlp.recipe.settings import CHOICES, ENCODER, Recipe
 
 
 def single_task(recipe: Recipe, task: str) -> Recipe:
@@ -14,8 +15,7 @@ def single_task(recipe: Recipe, task: str) -> Recipe:
     Raises:
         RecipeError: the recipe has no such task, or it is learnt from hints.
     """
-    if task not in recipe.tasks:
-        raise RecipeError(f"tasks: there is no task {task!r}{did_you_mean(task, recipe.tasks)}")
+    _check_task(recipe, task)
     if recipe.tasks[task].hint is not None:
         raise RecipeError(f"tasks.{task}: a hint helps other tasks, so that it is not trained alone")
     data = recipe.model_dump(mode="json", by_alias=True)
@@ -44,6 +44,52 @@ def without_idle_helpers(recipe: Recipe) -> Recipe:
     return Recipe.model_validate(data)
 
 
+def only_tasks(
+    recipe: Recipe, tasks: Collection[str], *, corpora: Mapping[str, Collection[str]] | None = None
+) -> Recipe:
+    """Return the recipe that trains some of its tasks, with all else as it was: same places, budget and seed.
+
+    What belongs to the other tasks alone goes with them: their feeds, the corpora that no task is left to need, their
+    single-task scores, and a choice of checkpoints by one of them. A corpus is needed by the tasks that ``corpora`` or
+    their own settings name it for, and by every task of which neither says which it needs.
+
+    Args:
+        recipe: the recipe.
+        tasks: the tasks to keep, which stay in the recipe's order.
+        corpora: the corpora that annotate each task, where that is known.
+
+    Raises:
+        RecipeError: the recipe lacks one of the tasks, or none is to be kept.
+
+    Example:
+        >>> only_tasks(recipe, ["upos", "entities"]).tasks.keys()  # doctest: +SKIP
+        dict_keys(['upos', 'entities'])
+    """
+    for task in tasks:
+        _check_task(recipe, task)
+    if not tasks:
+        raise RecipeError("tasks: expected a task to keep, found none")
+    data = recipe.model_dump(mode="json", by_alias=True)
+    data["tasks"] = {task: found for task, found in data["tasks"].items() if task in tasks}
+    data["feeds"] = [
+        feed | {"to": targets}
+        for feed in data["feeds"]
+        if feed["from"] in tasks and (targets := [t for t in feed["to"] if t == ENCODER or t in tasks])
+    ]
+    needed = [(corpora or {}).get(task, found["corpora"]) for task, found in data["tasks"].items()]
+    if None not in needed:
+        found = {name for names in needed for name in names or ()}
+        data["corpora"] = {name: corpus for name, corpus in data["corpora"].items() if name in found} or data["corpora"]
+    training = data["training"]
+    if training["select"] not in (*CHOICES, *tasks):
+        training["select"] = "mean"
+    if isinstance(training["single_scores"], dict):
+        training["single_scores"] = {t: s for t, s in training["single_scores"].items() if t in tasks}
+    if len(data["tasks"]) == 1:
+        training["successive"] = None  # there is nothing lower to hold
+    return Recipe.model_validate(data)
+
+
 def with_training(recipe: Recipe, **changes: Any) -> Recipe:  # noqa: ANN401 - values of many types
     """Return the recipe with some settings of training changed.
 
@@ -53,3 +99,8 @@ def with_training(recipe: Recipe, **changes: Any) -> Recipe:  # noqa: ANN401 - v
     data = recipe.model_dump(mode="json", by_alias=True)
     data["training"] |= changes
     return Recipe.model_validate(data)
+
+
+def _check_task(recipe: Recipe, task: str) -> None:
+    if task not in recipe.tasks:
+        raise RecipeError(f"tasks: there is no task {task!r}{did_you_mean(task, recipe.tasks)}")

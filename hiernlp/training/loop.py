@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -128,6 +128,8 @@ class Trainer:
             evaluation.
         state_folder: where states to go on from are kept; None for none.
         accelerator: how processes, devices and number formats are handled.
+        before_step: called before each step with its number, counted from 0, and its batches; it may look at the model
+            and must leave it as it was.
     """
 
     def __init__(
@@ -144,6 +146,7 @@ class Trainer:
         reversals: Mapping[str, Reversal] | None = None,
         evaluate: Callable[[], tuple[dict[str, Scores], float]] | None = None,
         state_folder: Path | None = None,
+        before_step: Callable[[int, Sequence[TrainingBatch]], None] | None = None,
     ) -> None:
         self.model = model
         self.builder = builder
@@ -152,6 +155,7 @@ class Trainer:
         self.accelerator = accelerator
         self.evaluate = evaluate
         self.state_folder = state_folder
+        self.before_step = before_step
         self.progress = Progress()
         self.care = Care.of(settings)
         self.schedules = dict(schedules or {})
@@ -168,6 +172,11 @@ class Trainer:
             order = [task for task in planner.order if any(task in split.tasks for split in builder.splits.values())]
             self._successive = Successive(model, settings.successive, order=order)
             accelerator.register_for_checkpointing(self._successive)
+
+    @property
+    def optimizer(self) -> torch.optim.AdamW:
+        """The optimizer itself, without what accelerate puts around it."""
+        return self._optimizer.optimizer  # pyright: ignore[reportReturnType]
 
     def resume(self) -> None:
         """Go on from the state that was saved last, exactly as if training had not stopped."""
@@ -190,7 +199,8 @@ class Trainer:
             steps = self._plan(resting)
             for planned in self._batches(steps[progress.step_in_epoch :]):
                 rates = self._set_rates(len(steps))
-                batches = self._scheduled(planned, len(steps))
+                with watch.paused():
+                    batches = self._readied(planned, len(steps))
                 if batches:  # none where all of the step's tasks rest, or have had their time
                     self.step(batches, sums)
                 progress.step += 1
@@ -288,11 +298,16 @@ class Trainer:
         share = (progress.epoch + (progress.step_in_epoch + 0.5) / steps) / settings.epochs
         return set_learning_rates(self._optimizer, learning_rate_factor(share, settings))
 
-    def _scheduled(self, batches: list[TrainingBatch], steps: int) -> list[TrainingBatch]:
-        """Set what the schedules say for the step under way of an epoch of ``steps``; return what is to be trained."""
+    def _readied(self, batches: list[TrainingBatch], steps: int) -> list[TrainingBatch]:
+        """Show the batches of the step under way to who watches; set what the schedules say for it.
+
+        Returns what is to be trained, given the number of steps of the epoch.
+        """
+        step = self.progress.step
+        if self.before_step is not None:
+            self.before_step(step, batches)
         if not (self.schedules or self.reversals):
             return batches
-        step = self.progress.step
         share = (self.progress.epoch + self.progress.step_in_epoch / steps) / self.settings.epochs
         self._factors = {t: schedule.factor(step=step, share=share) for t, schedule in self.schedules.items()}
         self.model.reversal |= {task: reversal.at(share) for task, reversal in self.reversals.items()}

@@ -12,7 +12,8 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
 from hiernlp.comparison.picture import draw_comparison, figure
-from hiernlp.comparison.results import Comparison, Sample, TaskResult
+from hiernlp.comparison.results import Comparison, TaskResult
+from hiernlp.comparison.statistics import Sample
 from hiernlp.errors import HierNLPError
 
 

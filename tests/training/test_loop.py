@@ -411,3 +411,20 @@ def test_workers_change_nothing(make_run: Callable[..., Any], tmp_path: Path) ->
     one, other = (tmp_path / name / "model.safetensors" for name in ("w0", "w1"))
     assert load_file(one).keys() == load_file(other).keys()
     assert all(torch.equal(v, load_file(other)[k]) for k, v in load_file(one).items())
+
+
+def test_every_step_is_announced_with_its_batches(make_run: Callable[..., Any]) -> None:
+    seen: list[tuple[int, int, set[str]]] = []
+    trainer = make_run(["upos", "mood"], accumulation=2, epochs=1).trainer
+    weights = [p.detach().clone() for p in trainer.model.parameters()]
+
+    def look(step: int, batches: Any) -> None:
+        if not step:
+            assert all(torch.equal(p, was) for p, was in zip(trainer.model.parameters(), weights, strict=True))
+        seen.append((step, len(batches), {task for batch in batches for task in batch.targets}))
+
+    trainer.before_step = look
+    list(trainer.run())
+    assert [step for step, _, _ in seen] == list(range(trainer.progress.step))
+    assert {number for _, number, _ in seen[:-1]} == {2}
+    assert set.union(*(tasks for _, _, tasks in seen)) == {"upos", "mood"}

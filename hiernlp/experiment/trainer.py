@@ -1,0 +1,94 @@
+"""From an experiment to the loop that trains it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate.state import AcceleratorState
+from accelerate.utils import DataLoaderConfiguration
+
+from hiernlp.experiment.preparation import Experiment
+from hiernlp.kinds._base import Scores
+from hiernlp.registry import balancing
+from hiernlp.settings import validate
+from hiernlp.training.data import BatchBuilder, TrainingBatch
+from hiernlp.training.loop import Trainer
+from hiernlp.training.sampling import EpochPlanner
+from hiernlp.training.settings import TrainingSettings
+
+PRECISIONS = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}
+
+
+def new_accelerator(settings: TrainingSettings) -> Accelerator:
+    """Return the accelerator that the settings ask for."""
+    # Accelerate keeps the first number format for the whole process; another run may want another.
+    AcceleratorState._reset_state()
+    return Accelerator(
+        mixed_precision=PRECISIONS[settings.precision],
+        dataloader_config=DataLoaderConfiguration(non_blocking=True),
+        # A batch trains what its corpus annotates: the other heads have no gradient in that step.
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+    )
+
+
+def build_trainer(
+    experiment: Experiment,
+    accelerator: Accelerator,
+    *,
+    evaluate: Callable[[], tuple[dict[str, Scores], float]] | None = None,
+    state_folder: Path | None = None,
+    before_step: Callable[[int, Sequence[TrainingBatch]], None] | None = None,
+) -> Trainer:
+    """Return the loop that trains an experiment as its recipe says.
+
+    Args:
+        experiment: data and model.
+        accelerator: see :func:`new_accelerator`.
+        evaluate: scores the model as it is and returns the figure that chooses checkpoints; None for no evaluation.
+        state_folder: where states to go on from are kept; None for none.
+        before_step: called before each step with its number, counted from 0, and its batches.
+
+    Raises:
+        RecipeError: the settings of the balancing method are wrong.
+    """
+    recipe, bundle = experiment.recipe, experiment.bundle
+    settings = recipe.training
+    method = balancing.load(recipe.balancing.method)
+    return Trainer(
+        bundle.model,
+        balancer=method(
+            options=validate(method.Options, recipe.balancing.options),
+            weights={task: s.weight for task, s in recipe.tasks.items()},
+        ),
+        builder=BatchBuilder(
+            experiment.train,
+            dict(bundle.model.heads.items()),  # pyright: ignore[reportArgumentType]
+            bundle.encoder,
+            bundle.encoding,
+            apart=len(bundle.model.apart) > 0,
+            joined=len(bundle.model.joined) > 0,
+            corruptions=experiment.corruptions,
+        ),
+        planner=EpochPlanner(
+            {corpus: split.sizes for corpus, split in experiment.train.items() if split.tasks},
+            settings=recipe.sampling,
+            budget=settings.batch_subwords,
+            seed=settings.seed,
+            epochs=settings.epochs,
+            processes=accelerator.num_processes,
+            accumulation=settings.accumulation,
+            tasks={corpus: split.tasks for corpus, split in experiment.train.items()},
+            order=bundle.model.tasks,
+            repeats={corpus: s.repeat for corpus, s in recipe.corpora.items()},
+        ),
+        settings=settings,
+        rates={task: s.learning_rate for task, s in recipe.tasks.items() if s.learning_rate is not None},
+        schedules={task: s.schedule for task, s in recipe.tasks.items() if s.schedule is not None},
+        reversals={task: s.reversal for task, s in recipe.tasks.items() if s.reversal is not None},
+        evaluate=evaluate,
+        state_folder=state_folder,
+        accelerator=accelerator,
+        before_step=before_step,
+    )

@@ -1,0 +1,1 @@
+"""Which layer suits a task, and which tasks help which."""
