@@ -27,6 +27,7 @@ ORDER = [
     "balancing",
     "training",
     "hub",
+    "insight",
     "recipe",
     "experiment",
     "comparison",

@@ -16,7 +16,8 @@ from rich.console import Console  # noqa: E402
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: E402
 
 from hiernlp.experiment import LOG, STATE, TRAINING, Run, is_finished  # noqa: E402
-from hiernlp.recipe import Recipe  # noqa: E402
+from hiernlp.insight.prober import ProbeEvent, StatesCached, TaskProbed  # noqa: E402
+from hiernlp.recipe import Recipe, unplaced_tasks  # noqa: E402
 from hiernlp.training.checkpoints import has_state  # noqa: E402
 from hiernlp.training.curves import draw_curves  # noqa: E402
 from hiernlp.training.loop import Ended, Evaluated, StepsDone  # noqa: E402
@@ -26,9 +27,28 @@ from hiernlp.training.tables import number  # noqa: E402
 CURVES = "curves.png"
 
 
+class StoppedError(Exception):
+    """A signal came while nothing could save: everything before is saved already."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def stop(number: int) -> None:
+    """End what is done with a :class:`StoppedError`; for :func:`on_signals`."""
+    raise StoppedError(number)
+
+
 def train(recipe: Recipe, output: Path, *, console: Console, resume: bool, quiet: bool) -> int:
     """Train one model; return 0, or 128 + the signal's number where one ended training early."""
-    run = Run(recipe, output, resume=resume)
+    try:
+        with on_signals(stop) if unplaced_tasks(recipe) else nullcontext():
+            run = Run(
+                recipe, output, resume=resume, told=lambda event: tell_probe(console, event, share=recipe.probe.share)
+            )
+    except StoppedError as stopped:
+        return 128 + stopped.number
     main = run.accelerator.is_main_process
     model = run.experiment.bundle.model
     for corpus, split in run.experiment.train.items() if main else ():
@@ -77,6 +97,25 @@ def finish(recipe: Recipe, output: Path, *, title: str, console: Console, quiet:
     if not resume:
         shutil.rmtree(output, ignore_errors=True)  # cut off before there was a state to go on from
     return train(recipe, output, console=console, resume=resume, quiet=quiet)
+
+
+def tell_probe(console: Console, event: ProbeEvent, *, share: float) -> None:
+    """Print what a probe has done."""
+    match event:
+        case StatesCached():
+            say(
+                console,
+                f"{event.name}: states of {event.words:,} words in {event.sentences:,} sentences "
+                f"({event.seconds:.0f} s)",
+            )
+        case TaskProbed():
+            found, main = event.result, event.result.main
+            say(
+                console,
+                f"probed {event.task}: layer {found.place(share)} ({main} "
+                f"{number(main, found.layers[found.place(share)])}), best is layer {found.best_layer} "
+                f"({number(main, found.layers[found.best_layer])}; {found.seconds:.0f} s)",
+            )
 
 
 def say(console: Console, text: str) -> None:

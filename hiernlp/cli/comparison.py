@@ -13,20 +13,12 @@ quiet()
 
 from rich.console import Console  # noqa: E402
 
-from hiernlp.cli._runs import finish, on_signals, say  # noqa: E402
+from hiernlp.cli._runs import StoppedError, finish, on_signals, say, stop, tell_probe  # noqa: E402
 from hiernlp.comparison.report import PICTURE, comparison_table, notes, write_report  # noqa: E402
 from hiernlp.comparison.results import collect  # noqa: E402
 from hiernlp.comparison.runs import begin, planned  # noqa: E402
 from hiernlp.errors import HierNLPError  # noqa: E402
 from hiernlp.recipe import Recipe, load_recipe  # noqa: E402
-
-
-class _StoppedError(Exception):
-    """A signal came while no run could save: everything before is saved already."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
 
 
 def compare_command(
@@ -40,9 +32,9 @@ def compare_command(
     chosen = ["--seeds", seeds] if seeds is not None else []
     command = shlex.join(["hiernlp", "compare", name, "--output", str(output), *chosen, *changes])
     try:
-        with on_signals(_stop):
+        with on_signals(stop):
             code = _train(recipe, output, seeds=numbers, console=console, quiet=quiet, name=name)
-    except _StoppedError as stopped:
+    except StoppedError as stopped:
         code = 128 + stopped.number
     if code:
         say(console, f"stopped and saved; go on with: {command}")
@@ -63,16 +55,12 @@ def compare_command(
 
 def _train(recipe: Recipe, output: Path, *, seeds: list[int], console: Console, quiet: bool, name: str) -> int:
     say(console, f"preparing {name}")
-    begin(recipe, output)
+    recipe = begin(recipe, output, told=lambda event: tell_probe(console, event, share=recipe.probe.share))
     for run in planned(recipe, output, seeds=seeds):
         code = finish(run.recipe, run.folder, title=run.title, console=console, quiet=quiet)
         if code:
             return code
     return 0
-
-
-def _stop(number: int) -> None:
-    raise _StoppedError(number)
 
 
 def _seeds(text: str) -> list[int]:

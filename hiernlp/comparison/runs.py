@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from hiernlp.errors import HierNLPError, RecipeError
-from hiernlp.experiment import check_select, dumped, prepare, read_scores, with_known_scores
+from hiernlp.experiment import PROBE, check_select, dumped, prepare, read_scores, with_known_scores, with_probed_places
+from hiernlp.experiment.places import Told
 from hiernlp.files import replaced_file
 from hiernlp.recipe import Recipe, single_task, with_training
 from hiernlp.training.gain import GAIN, NO_LOSS
@@ -32,10 +33,19 @@ class PlannedRun:
     folder: Path
 
 
-def begin(recipe: Recipe, folder: Path) -> None:
+def begin(recipe: Recipe, folder: Path, *, told: Told | None = None) -> Recipe:
     """Make the folder of a comparison, or find it to be one that was begun with the same recipe, whatever its seed.
 
     A recipe that cannot be trained is found out here, before hours are spent on its single tasks.
+
+    Args:
+        recipe: the recipe.
+        folder: the folder.
+        told: is called with what the layer probe does where the recipe leaves a place to it.
+
+    Returns:
+        The recipe to compare by: the same, with the layers that were found once, with the recipe's own seed, for all
+        runs.
 
     Raises:
         HierNLPError: the folder holds something else, or the recipe or its data cannot be used.
@@ -45,7 +55,9 @@ def begin(recipe: Recipe, folder: Path) -> None:
     file = folder / BEGUN_WITH
     # Hidden files do not count: another process, with other seeds, may be beginning the same comparison.
     if folder.is_file() or (
-        folder.is_dir() and not file.is_file() and any(not entry.name.startswith(".") for entry in folder.iterdir())
+        folder.is_dir()
+        and not file.is_file()
+        and any(not entry.name.startswith(".") and entry.name != PROBE for entry in folder.iterdir())
     ):
         raise HierNLPError(
             f"{folder}: expected a new or empty folder, or one of `hiernlp compare`; give another folder"
@@ -55,11 +67,12 @@ def begin(recipe: Recipe, folder: Path) -> None:
             raise HierNLPError(
                 f"{folder}: was begun with another recipe or other --set; go on with the same, or give another folder"
             )
-        return
+        return with_probed_places(recipe, folder / PROBE, told=told)
     if len(recipe.tasks) == 1:
         raise RecipeError(f"tasks: expected two tasks or more to compare, found only {next(iter(recipe.tasks))!r}")
     if recipe.training.select not in (GAIN, NO_LOSS):
         with_known_scores(recipe)
+    recipe = with_probed_places(recipe, folder / PROBE, told=told)
     experiment = prepare(recipe)
     scored = list(dict.fromkeys(task for split in experiment.dev.values() for task in split.tasks))
     if not scored:
@@ -68,6 +81,7 @@ def begin(recipe: Recipe, folder: Path) -> None:
         check_select(recipe.training.select, scored=scored, single={})
     with replaced_file(file) as new:
         new.write_text(json.dumps(wanted, indent=1), encoding="utf-8")
+    return recipe
 
 
 def _read(file: Path) -> Any:  # noqa: ANN401 - whatever stands in the file

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from hiernlp.experiment.choice import check_select, with_known_scores
 from hiernlp.experiment.folders import BEGUN_WITH, LOG, STATE, TRAINING, dumped, is_finished, read_scores
+from hiernlp.experiment.places import PROBE, probe, with_probed_places
 from hiernlp.experiment.preparation import Experiment, prepare
 from hiernlp.experiment.run import Run
 
 __all__ = [
     "BEGUN_WITH",
     "LOG",
+    "PROBE",
     "STATE",
     "TRAINING",
     "Experiment",
@@ -18,6 +20,8 @@ __all__ = [
     "dumped",
     "is_finished",
     "prepare",
+    "probe",
     "read_scores",
     "with_known_scores",
+    "with_probed_places",
 ]

@@ -6,7 +6,7 @@ from hiernlp.recipe.files import available_recipes, available_tasks, load_recipe
 from hiernlp.recipe.places import resolve_feeds, resolve_place
 from hiernlp.recipe.schema import json_schema
 from hiernlp.recipe.settings import Recipe
-from hiernlp.recipe.variants import single_task, with_training
+from hiernlp.recipe.variants import single_task, unplaced_tasks, untrained, with_places, with_training
 
 __all__ = [
     "Recipe",
@@ -17,5 +17,8 @@ __all__ = [
     "resolve_feeds",
     "resolve_place",
     "single_task",
+    "unplaced_tasks",
+    "untrained",
+    "with_places",
     "with_training",
 ]
