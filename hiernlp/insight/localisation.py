@@ -11,8 +11,9 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
-NOTHING_GAINED = 1e-3
-"""A cumulative score that rises by no more than this from layer 0 to L, a tenth of a point, has no expected layer."""
+NOTHING_GAINED = 5e-3
+"""A cumulative score that rises by no more than this from layer 0 to L, half a point, has no expected layer: it
+would be a ratio of chances."""
 
 
 def gains(cumulative: Sequence[float]) -> list[float]:

@@ -118,10 +118,11 @@ class Prober:
     def _probed(self, task: str) -> ProbedTask:
         record = self.bundle.tasks[task]
         kind = kinds.load(record.kind)
-        changes = self.settings.options.get(task, {})
+        small = kind.small(validate(kind.Options, record.options, path=f"tasks.{task}.options"))
+        changed = {**small.model_dump(by_alias=True), **self.settings.options.get(task, {})}
         return ProbedTask(
             kind=kind,
-            options=validate(kind.Options, {**record.options, **changes}, path=f"probe.options.{task}"),
+            options=validate(kind.Options, changed, path=f"probe.options.{task}"),
             pair=None if record.pair is None else validate(PairSettings, record.pair, path=f"tasks.{task}.pair"),
         )
 

@@ -149,9 +149,14 @@ class Probes(nn.Module):
         self.control = readouts() if control else nn.ModuleList()
 
     @property
-    def head(self) -> Kind[Any, Any]:
-        """One of the heads: all have one label space."""
-        return self.layers[0].head  # pyright: ignore[reportReturnType, reportAttributeAccessIssue]
+    def heads(self) -> list[Kind[Any, Any]]:
+        """The heads of the probes for the task: those of the layers, then those of the mixes."""
+        return [read.head for read in (*self.layers, *self.cumulative)]  # pyright: ignore[reportReturnType, reportAttributeAccessIssue]
+
+    @property
+    def control_heads(self) -> list[Kind[Any, Any]]:
+        """The heads of the probes for the control task."""
+        return [read.head for read in self.control]  # pyright: ignore[reportReturnType, reportAttributeAccessIssue]
 
     def forward(self, batch: StateBatch, of_second: Tensor | None) -> tuple[list[Any], list[Any]]:
         """Return what the probes for the task say (layers, then mixes), and those for the control task."""
@@ -241,8 +246,10 @@ def _learn(
     seed: int,
     device: torch.device | str,
 ) -> None:
-    targets = [probes.head.targets(example.row) for example in examples]
-    control_targets = None if control is None else [probes.head.targets(row) for row in control]
+    heads, control_heads = probes.heads, probes.control_heads
+    # All heads have one label space.
+    targets = [heads[0].targets(example.row) for example in examples]
+    control_targets = None if control is None else [heads[0].targets(row) for row in control]
     plans = [
         plan_batches(_sizes(examples, task), budget=settings.batch_words, seed=seed, epoch=epoch)
         for epoch in range(settings.epochs)
@@ -256,9 +263,9 @@ def _learn(
             group["lr"] = peak * (1 - step / total)
         batch, of_second = _batch(examples, chosen, device=device)
         told, controlled = probes(batch, of_second)
-        loss = _loss(probes.head, told, targets, chosen, batch)
+        loss = _loss(heads, told, targets, chosen, batch)
         if control_targets is not None:
-            loss = loss + _loss(probes.head, controlled, control_targets, chosen, batch)
+            loss = loss + _loss(control_heads, controlled, control_targets, chosen, batch)
         if isinstance(loss, Tensor):
             optimizer.zero_grad()
             loss.backward()
@@ -266,18 +273,21 @@ def _learn(
 
 
 def _loss(
-    head: Kind[Any, Any],
+    heads: Sequence[Kind[Any, Any]],
     outputs: Sequence[Any],
     targets: Sequence[Arrays | None],
     chosen: Sequence[int],
     batch: StateBatch,
 ) -> Tensor | float:
     """Return the sum over probes of their mean losses, 0 where the batch lacks the annotation."""
-    found = head.collate([targets[i] for i in chosen], batch.mask.shape[1])
+    found = heads[0].collate([targets[i] for i in chosen], batch.mask.shape[1])
     if not found.count:
         return 0.0
     tensors = {name: tensor.to(batch.mask.device) for name, tensor in found.tensors.items()}
-    return torch.stack([head.loss(output, tensors) for output in outputs]).sum() / found.count
+    return (
+        torch.stack([head.loss(output, tensors) for head, output in zip(heads, outputs, strict=True)]).sum()
+        / found.count
+    )
 
 
 def _predict(
@@ -289,8 +299,7 @@ def _predict(
     device: torch.device | str,
 ) -> tuple[list[list[Annotation]], list[list[Annotation]]]:
     """Return each probe's annotations in the examples' order: those for the task and those for the control task."""
-    heads = [read.head for read in (*probes.layers, *probes.cumulative)]
-    controls = [read.head for read in probes.control]
+    heads, controls = probes.heads, probes.control_heads
     found: list[list[Annotation]] = [[{} for _ in examples] for _ in (*heads, *controls)]
     probes.eval()
     with torch.inference_mode():
@@ -299,7 +308,7 @@ def _predict(
             told, controlled = probes(batch, of_second)
             words = [list(examples[i].row["words"]) for i in chosen]
             for place, head, output in zip(found, (*heads, *controls), (*told, *controlled), strict=True):
-                for i, annotation in zip(chosen, head.decode(output, words), strict=True):  # pyright: ignore[reportCallIssue, reportAttributeAccessIssue, reportOptionalCall]
+                for i, annotation in zip(chosen, head.decode(output, words), strict=True):
                     place[i] = annotation
     return found[: len(heads)], found[len(heads) :]
 

@@ -169,6 +169,14 @@ class Kind(nn.Module, ABC, Generic[Options, Output]):
         """Return the majority baseline learnt from training rows, as a function of a row's ``words``."""
 
     @classmethod
+    def small(cls, options: Options) -> Options:
+        """Return the options of a head that is cheap enough to be trained on every layer, as a probe.
+
+        By default the task's own; a kind whose heads are large makes them smaller.
+        """
+        return options
+
+    @classmethod
     def control(
         cls,
         options: Options,  # noqa: ARG003 - of the kinds that have a control task

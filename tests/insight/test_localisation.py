@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hiernlp.insight.localisation import centre_of_gravity, expected_layer, gains, localisation, smallest_layer
+from hiernlp.insight.localisation import (
+    NOTHING_GAINED,
+    centre_of_gravity,
+    expected_layer,
+    gains,
+    localisation,
+    smallest_layer,
+)
 
 DEPTHS = st.integers(1, 24)
 SCORES = st.lists(st.floats(0, 1), min_size=2, max_size=25)
@@ -40,7 +47,7 @@ def test_a_single_jump_is_where_it_is_expected(depth: int, low: float, jump: flo
 @given(SCORES, st.floats(-1, 1))
 def test_a_constant_added_to_all_scores_changes_nothing(scores: list[float], constant: float) -> None:
     before, after = expected_layer(scores), expected_layer([score + constant for score in scores])
-    if abs(scores[-1] - scores[0] - 1e-3) > 1e-9:
+    if abs(scores[-1] - scores[0] - NOTHING_GAINED) > 1e-9:
         assert (before is None) == (after is None)
     if before is not None and after is not None:
         assert after == pytest.approx(before, abs=1e-6)
