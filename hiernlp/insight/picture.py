@@ -20,14 +20,16 @@ DARK = 0.6
 """From this share on figures are written in white."""
 CELL, ROW = 0.68, 0.62
 """Size of a cell, in inches."""
+GAP = 0.1
+"""Between cells and what stands beside them, in inches."""
 
 
 def draw_probe(result: ProbeResult, path: str | os.PathLike[str], *, resolution: float = 150) -> Path:
     """Draw a probe as PNG or SVG, by the path's suffix, and return the path.
 
     One row a task, lowest first, one column a layer: the score of a probe there, the darker the nearer to the task's
-    best layer, from its worst one. A frame is around the task's place; below the figures, a triangle is at the expected
-    layer and a bar at the centre of gravity.
+    best layer, from its worst one. A frame is around the task's place; a triangle from below points at the expected
+    layer, one from above at the centre of gravity.
 
     Raises:
         HierNLPError: the path's suffix or folder will not do.
@@ -54,6 +56,17 @@ def figure(result: ProbeResult) -> Figure:
     axes.set_ylim(rows - 0.5, -0.5)
     for row, name in enumerate(names):
         _row(axes, fonts, name, result.tasks[name], row=row, place=result.places[name])
+    axes.text(
+        1 + GAP / (CELL * layers),
+        -0.6,
+        "best over\nmajority",
+        transform=axes.get_yaxis_transform(),
+        ha="left",
+        va="bottom",
+        fontsize=8,
+        color=MUTED,
+        clip_on=False,
+    )
     axes.set_xticks(range(layers))
     axes.set_yticks([])
     axes.set_xlabel("layer (0: embeddings)", fontsize=9, color=MUTED)
@@ -85,7 +98,7 @@ def _row(axes: Axes, fonts: Fonts, name: str, task: TaskResult, *, row: int, pla
         )
         axes.text(
             layer,
-            row - 0.08,
+            row,
             number(task.main, score),
             ha="center",
             va="center",
@@ -103,7 +116,7 @@ def _row(axes: Axes, fonts: Fonts, name: str, task: TaskResult, *, row: int, pla
     _marks(axes, name, task, row=row)
     look = {"transform": axes.get_yaxis_transform(), "va": "center", "clip_on": False}
     axes.text(
-        -0.012 * 7 / len(task.layers),
+        -GAP / (CELL * len(task.layers)),
         row - 0.12,
         fonts.drawable(name).replace("$", r"\$"),
         ha="right",
@@ -114,7 +127,7 @@ def _row(axes: Axes, fonts: Fonts, name: str, task: TaskResult, *, row: int, pla
         **look,
     )
     axes.text(
-        -0.012 * 7 / len(task.layers),
+        -GAP / (CELL * len(task.layers)),
         row + 0.2,
         task.main.replace("_", " "),
         ha="right",
@@ -125,35 +138,17 @@ def _row(axes: Axes, fonts: Fonts, name: str, task: TaskResult, *, row: int, pla
     best = max(task.layers)
     gained = best - task.baseline
     told = f"{gained:+.4f}" if task.main in NOT_SHARES else f"{100 * gained:+.1f}"
-    axes.text(1.015, row - 0.08, told, ha="left", fontsize=8.5, color=MUTED, **look)
+    axes.text(1 + GAP / (CELL * len(task.layers)), row - 0.08, told, ha="left", fontsize=8.5, color=MUTED, **look)
 
 
 def _marks(axes: Axes, name: str, task: TaskResult, *, row: int) -> None:
     """Mark the expected layer and the centre of gravity; those outside of the layers at their edge."""
     top = len(task.layers) - 1
-    look = {"linestyle": "none", "zorder": 5, "markeredgecolor": "white", "clip_on": False}
+    look = {"linestyle": "none", "zorder": 5, "markersize": 7, "markeredgecolor": "white", "markeredgewidth": 0.7}
     if task.expected_layer is not None:
         at = min(max(task.expected_layer, 0.0), float(top))
-        axes.plot(
-            at,
-            row + 0.33,
-            marker="^",
-            markersize=7,
-            color=PALETTE[1],
-            markeredgewidth=0.7,
-            gid=f"expected:{name}",
-            **look,
-        )
-    axes.plot(
-        task.centre_of_gravity,
-        row + 0.33,
-        marker="D",
-        markersize=5,
-        color=PALETTE[4],
-        markeredgewidth=0.7,
-        gid=f"centre:{name}",
-        **look,
-    )
+        axes.plot(at, row + 0.36, marker="^", color=PALETTE[1], gid=f"expected:{name}", **look)
+    axes.plot(task.centre_of_gravity, row - 0.37, marker="v", color=PALETTE[4], gid=f"centre:{name}", **look)
 
 
 def _legend(drawn: Figure, result: ProbeResult, *, width: float, height: float) -> None:
@@ -170,7 +165,7 @@ def _legend(drawn: Figure, result: ProbeResult, *, width: float, height: float) 
         handles=[
             mark("s", PALETTE[1], f"smallest layer with {100 * result.share:g}% of the best score", hollow=True),
             mark("^", PALETTE[1], "expected layer"),
-            mark("D", PALETTE[4], "centre of gravity"),
+            mark("v", PALETTE[4], "centre of gravity"),
         ],
         loc="lower left",
         bbox_to_anchor=(0.1 / width, 0.06 / height),
@@ -181,13 +176,4 @@ def _legend(drawn: Figure, result: ProbeResult, *, width: float, height: float) 
         handletextpad=0.2,
         columnspacing=1.2,
         borderpad=0,
-    )
-    drawn.text(
-        1 - 0.12 / width,
-        1 - 0.56 / height,
-        "best over majority",
-        ha="right",
-        va="center",
-        fontsize=8,
-        color=MUTED,
     )

@@ -263,31 +263,32 @@ def _learn(
             group["lr"] = peak * (1 - step / total)
         batch, of_second = _batch(examples, chosen, device=device)
         told, controlled = probes(batch, of_second)
-        loss = _loss(heads, told, targets, chosen, batch)
+        loss = mean_losses(heads, told, [targets[i] for i in chosen], batch)
         if control_targets is not None:
-            loss = loss + _loss(control_heads, controlled, control_targets, chosen, batch)
+            loss = loss + mean_losses(control_heads, controlled, [control_targets[i] for i in chosen], batch)
         if isinstance(loss, Tensor):
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
 
 
-def _loss(
-    heads: Sequence[Kind[Any, Any]],
-    outputs: Sequence[Any],
-    targets: Sequence[Arrays | None],
-    chosen: Sequence[int],
-    batch: StateBatch,
+def mean_losses(
+    heads: Sequence[Kind[Any, Any]], outputs: Sequence[Any], targets: Sequence[Arrays | None], batch: StateBatch
 ) -> Tensor | float:
-    """Return the sum over probes of their mean losses, 0 where the batch lacks the annotation."""
-    found = heads[0].collate([targets[i] for i in chosen], batch.mask.shape[1])
+    """Return the sum over probes of their mean losses for a batch's targets, 0 where it lacks the annotation.
+
+    Args:
+        heads: the probes' heads.
+        outputs: what each says.
+        targets: of each sentence, the same for all probes.
+        batch: the batch.
+    """
+    found = heads[0].collate(targets, batch.mask.shape[1])
     if not found.count:
         return 0.0
     tensors = {name: tensor.to(batch.mask.device) for name, tensor in found.tensors.items()}
-    return (
-        torch.stack([head.loss(output, tensors) for head, output in zip(heads, outputs, strict=True)]).sum()
-        / found.count
-    )
+    losses = [head.loss(output, tensors) for head, output in zip(heads, outputs, strict=True)]
+    return torch.stack(losses).sum() / found.count
 
 
 def _predict(

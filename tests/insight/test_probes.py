@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from hiernlp.errors import DataError
-from hiernlp.insight.probes import CumulativeMixes, Example, ProbedTask, Probes, probe_task
+from hiernlp.insight.probes import CumulativeMixes, Example, ProbedTask, Probes, mean_losses, probe_task
 from hiernlp.insight.settings import ProbeSettings
+from hiernlp.insight.states import StateBatch
 from hiernlp.model import ScalarMix
 from hiernlp.pairs import PairSettings
 from hiernlp.registry import kinds
@@ -97,18 +98,28 @@ def test_the_same_seed_gives_the_same_result_whatever_was_drawn_before() -> None
 
 
 def test_batches_without_the_annotation_teach_nothing() -> None:
-    train = made(1, seed=1)
-    mute = [Example(e.states, e.length, {**e.row, "tag": None}) for e in made(1, seed=5, sentences=4)]
-    found = probe_task(
-        TAGS,
-        [*train, *mute],
-        [*made(1, seed=2), *mute],
-        settings=SETTINGS.model_copy(update={"batch_words": 1}),
-        seed=1,
-    )
+    train, dev = made(1, seed=1), made(1, seed=2)
+    mute = [Example(e.states, 40, {**e.row, "tag": None}) for e in made(1, seed=5, sentences=4)]  # batches of their own
+    found = probe_task(TAGS, [*train, *mute], [*dev, *mute], settings=SETTINGS, seed=1)
     assert found.place(0.98) == 1
     with pytest.raises(DataError, match="no training sentence has the annotation"):
         probe_task(TAGS, mute, mute, settings=SETTINGS, seed=1)
+
+
+def test_heads_that_score_with_parameters_of_their_own() -> None:
+    """What a loss reads of a head, such as a CRF's transitions, is that probe's own."""
+    task = probed("token_labels", column="tag", crf=True)
+    probes = Probes(task, labels={"labels": LABELS}, layers=LAYERS, size=SIZE, control=True, normalize=True)
+    examples = made(3, seed=1, sentences=3)
+    batch = StateBatch.of([example.states()[0] for example in examples])
+    told, controlled = probes(batch, None)
+    targets = [probes.heads[0].targets(example.row) for example in examples]
+    total = mean_losses(probes.heads, told, targets, batch)
+    assert isinstance(total, torch.Tensor)
+    (total + mean_losses(probes.control_heads, controlled, targets, batch)).backward()
+    for name, parameter in probes.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
 
 
 @pytest.mark.parametrize(
@@ -160,8 +171,6 @@ def test_each_mix_reads_the_layers_up_to_its_own() -> None:
 
 @pytest.mark.parametrize("normalize", [True, False])
 def test_layers_of_another_norm(*, normalize: bool) -> None:
-    from hiernlp.insight.states import StateBatch
-
     probes = Probes(
         TAGS, labels={"labels": LABELS}, layers=LAYERS, size=SIZE, control=False, normalize=normalize
     ).eval()
