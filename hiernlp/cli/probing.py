@@ -17,10 +17,10 @@ from hiernlp.cli._runs import StoppedError, on_signals, say, stop, tell_probe  #
 from hiernlp.errors import ModelFolderError  # noqa: E402
 from hiernlp.experiment import probe  # noqa: E402
 from hiernlp.hub import load_bundle  # noqa: E402
-from hiernlp.hub.folder import RECIPE  # noqa: E402
+from hiernlp.hub.folder import CONFIG, RECIPE  # noqa: E402
 from hiernlp.insight.report import PICTURES, figures_table, notes, scores_table  # noqa: E402
 from hiernlp.insight.results import ProbeResult  # noqa: E402
-from hiernlp.recipe import load_recipe  # noqa: E402
+from hiernlp.recipe import available_recipes, load_recipe  # noqa: E402
 
 
 def probe_command(
@@ -69,7 +69,7 @@ def _probe(
 ) -> ProbeResult:
     folder = Path(source).expanduser()
     bundle = None
-    if folder.is_dir():
+    if folder.is_dir() and ((folder / CONFIG).is_file() or source not in available_recipes()):
         bundle = load_bundle(folder)
         if not (folder / RECIPE).is_file():
             raise ModelFolderError(

@@ -138,7 +138,7 @@ def _row(axes: Axes, fonts: Fonts, name: str, task: TaskResult, *, row: int, pla
     best = max(task.layers)
     gained = best - task.baseline
     told = f"{gained:+.4f}" if task.main in NOT_SHARES else f"{100 * gained:+.1f}"
-    axes.text(1 + GAP / (CELL * len(task.layers)), row - 0.08, told, ha="left", fontsize=8.5, color=MUTED, **look)
+    axes.text(1 + GAP / (CELL * len(task.layers)), row, told, ha="left", fontsize=8.5, color=MUTED, **look)
 
 
 def _marks(axes: Axes, name: str, task: TaskResult, *, row: int) -> None:

@@ -218,8 +218,8 @@ class Prober:
             if self.settings.sentences is None or error.file is not None:
                 raise
             raise DataError(
-                f"tasks.{task}: the {self.settings.sentences} sentences of each corpus that probes learn from do not "
-                f"do ({error}); set probe.sentences to more, or to null for all"
+                f"tasks.{task}: the {self.settings.sentences} sentences of each corpus that probes learn from are too "
+                f"few ({error}); set probe.sentences to more, or to null for all"
             ) from error
 
     def _examples(self, task: str, name: str) -> list[Example]:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hiernlp.encoding.batches import plan_batches
+from hiernlp.errors import RecipeError
 from hiernlp.insight.results import TaskResult
 from hiernlp.insight.settings import ProbeSettings
 from hiernlp.insight.states import StateBatch
@@ -194,12 +195,17 @@ def probe_task(
         device: where to train.
 
     Raises:
-        DataError: no sentence to learn from has the annotation.
+        HierNLPError: no sentence to learn from, or to be scored on, has the annotation.
     """
     began = monotonic()
     rows = [example.row for example in train]
     gold = [example.row for example in dev]
     labels = task.kind.fit(task.options, rows)
+    if not any(all(row.get(column) is not None for column in task.kind.columns(task.options)) for row in gold):
+        raise RecipeError(
+            f"probe.dev_sentences: none of the {len(gold)} sentences that probes are scored on has the annotation "
+            f"{' and '.join(map(repr, task.kind.columns(task.options)))}; set it to more, or to null for all"
+        )
     labeller = task.kind.control(task.options, rows, seed=seed) if settings.control else None
     controls = _relabelled(labeller, rows), _relabelled(labeller, gold)
     layers, size = train[0].states()[0].shape[1:]

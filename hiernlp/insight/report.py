@@ -70,6 +70,12 @@ def notes(result: ProbeResult) -> list[str]:
         "K: divergence from an even spread over the layers, in nats: 0 where all count alike, "
         "the logarithm of their number where one has all. K of gains leaves out layers that lose.",
     ]
+    lost = [name for name, task in result.tasks.items() if not task.beats_majority]
+    if lost:
+        found.append(
+            f"No layer beats the majority baseline in {', '.join(lost)}, so that the figures mean little there: give "
+            "the probe more sentences or epochs."
+        )
     without = [name for name, task in result.tasks.items() if task.control is None]
     if len(without) < len(result.tasks):
         found.append(

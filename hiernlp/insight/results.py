@@ -40,6 +40,11 @@ class TaskResult:
         """The layer that scores best, the smallest of several."""
         return smallest_layer(self.layers, share=1.0)
 
+    @property
+    def beats_majority(self) -> bool:
+        """Whether any layer scores better than the majority baseline."""
+        return max(self.layers) > self.baseline
+
     def place(self, share: float) -> int:
         """Return the smallest layer that reaches a share of the best layer's score."""
         return smallest_layer(self.layers, share=share)

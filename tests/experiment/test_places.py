@@ -28,6 +28,12 @@ Make = Callable[..., dict[str, Any]]
 FEW = {"sentences": 30, "dev_sentences": 10, "epochs": 1}
 
 
+@pytest.fixture(autouse=True)
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures have tests of their own, and take longer than these probes."""
+    monkeypatch.setattr("hiernlp.insight.report.draw_probe", lambda _, path: path.touch())
+
+
 @pytest.fixture
 def make(recipe_data: Make) -> Callable[..., Recipe]:
     """Return a function that makes a recipe that leaves places to the probe."""
@@ -195,6 +201,16 @@ def test_mistakes_leave_nothing_behind(
     with pytest.raises(HierNLPError, match=message):
         Run(validate_recipe(data), tmp_path / "model")
     assert not (tmp_path / "model").exists()
+
+
+def test_too_few_sentences(make: Callable[..., Recipe], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prober.Prober, "_chosen", lambda *_: [4])  # whose mood is missing
+    with pytest.raises(
+        HierNLPError, match=r"tasks\.mood: the 30 sentences .* set probe\.sentences to more, or to null"
+    ):
+        probe(make(["mood"]), tmp_path / "probe")
+    with pytest.raises(HierNLPError, match=r"no training sentence has the annotation 'mood'"):
+        probe(make(["mood"], sentences=None), tmp_path / "all")
 
 
 def test_a_folder_of_something_else(make: Callable[..., Recipe], tmp_path: Path) -> None:

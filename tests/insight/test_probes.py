@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from hiernlp.errors import DataError
+from hiernlp.errors import DataError, RecipeError
 from hiernlp.insight.probes import CumulativeMixes, Example, ProbedTask, Probes, mean_losses, probe_task
 from hiernlp.insight.settings import ProbeSettings
 from hiernlp.insight.states import StateBatch
@@ -104,6 +104,8 @@ def test_batches_without_the_annotation_teach_nothing() -> None:
     assert found.place(0.98) == 1
     with pytest.raises(DataError, match="no training sentence has the annotation"):
         probe_task(TAGS, mute, mute, settings=SETTINGS, seed=1)
+    with pytest.raises(RecipeError, match=r"probe\.dev_sentences: none of the 4 sentences .* annotation 'tag'; set it"):
+        probe_task(TAGS, train, mute, settings=SETTINGS, seed=1)
 
 
 def test_heads_that_score_with_parameters_of_their_own() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,13 @@ def test_tables_fit_a_terminal() -> None:
     assert text.index(" 6 ") < text.index(" 0 ")  # the top layer above
     assert "+25.00" in text
     assert any("sentence_type" in note for note in notes(found))
+
+
+def test_probes_that_lose_against_the_majority_are_named() -> None:
+    found = result(["upos", "chunks"])
+    assert not any("majority baseline in" in note for note in notes(found))
+    lost = replace(found, tasks=found.tasks | {"upos": replace(found.tasks["upos"], baseline=0.95)})
+    assert any("majority baseline in upos," in note for note in notes(lost))
 
 
 def test_all_tasks_with_controls_need_no_excuse() -> None:
