@@ -109,7 +109,7 @@ def test_a_recipe_then_the_model_that_it_trains(
 def test_a_comparison_finds_places_once(
     cli: Cli, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    command = ["compare", recipe, "-o", tmp_path / "c", "-q", "--seeds", "1,2"]
+    command = ["compare", recipe, "-o", tmp_path / "c", "-q"]
     with monkeypatch.context() as patched:
         signal_after(patched, signal.SIGINT, tasks=0)
         assert cli(*command)[0] == 128 + signal.SIGINT
@@ -118,7 +118,7 @@ def test_a_comparison_finds_places_once(
     assert err.count("probed upos") == 1
     place = json.loads((tmp_path / "c" / "probe" / "probe.json").read_text())["tasks"]["upos"]["place"]
     recipes = [yaml.safe_load(file.read_text()) for file in (tmp_path / "c").rglob("recipe.yaml")]
-    assert len(recipes) == 6
+    assert len(recipes) == 3
     assert {r["tasks"]["upos"]["place"] for r in recipes if "upos" in r["tasks"]} == {place}
     code, _, err = cli(*command)
     assert code == 0, err
