@@ -79,7 +79,7 @@ def probe(
     tasks: Annotated[str | None, typer.Option(help="Tasks to probe, separated by commas; by default all.")] = None,
     overrides: Overrides = None,
     json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
-    device: Annotated[str | None, typer.Option(help="Where to run, e.g. cuda; by default the processor.")] = None,
+    device: Annotated[str | None, typer.Option(help="Where to run, e.g. cuda; by default what there is.")] = None,
 ) -> None:
     """Find out which layer of an encoder suits each task, without training it."""
     from hiernlp.cli.probing import probe_command  # noqa: PLC0415

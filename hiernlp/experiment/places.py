@@ -20,6 +20,7 @@ from hiernlp.insight.folder import begin, fingerprint
 from hiernlp.insight.prober import ProbeEvent, Prober, TaskProbed, stored_results
 from hiernlp.insight.report import write_report
 from hiernlp.insight.results import ProbeResult, TaskResult
+from hiernlp.prediction import choose_device
 from hiernlp.recipe import Recipe, unplaced_tasks, untrained, with_places
 
 PROBE = "probe"
@@ -48,10 +49,10 @@ def probe(
         recipe: names the encoder, the data and the tasks, and how to probe.
         folder: a new or empty folder, or one of the same probe.
         bundle: a trained model of that recipe, whose encoder is probed as it is, with the beliefs that it feeds upward;
-            by default the pretrained encoder is.
+            by default the pretrained encoder is. It is moved to the device, and not changed otherwise.
         tasks: the tasks to probe; by default all.
         base: the folder that relative paths of the recipe start from.
-        device: where to run; by default the processor.
+        device: where to run; by default the accelerator that there is, or else the processor.
         command: the command that makes the report, for the record.
         told: is called with what happens.
 
@@ -66,6 +67,7 @@ def probe(
     for task in tasks or ():
         if task not in recipe.tasks:
             raise RecipeError(f"tasks: there is no task {task!r}{did_you_mean(task, recipe.tasks)}")
+    where = choose_device(device)
     names = [task for task in recipe.tasks if tasks is None or task in tasks]
     if bundle is None:
         experiment = prepare(untrained(recipe), base=base)
@@ -87,8 +89,7 @@ def probe(
         raise HierNLPError(
             f"{folder}: expected a new or empty folder, or one of the same probe to go on with; give another folder"
         )
-    if device is not None:
-        experiment.bundle.model.to(device)
+    experiment.bundle.model.to(where)
     results: dict[str, TaskResult] = {}
     for event in prober.events():
         if isinstance(event, TaskProbed):
@@ -130,7 +131,7 @@ def with_probed_places(
         recipe: the recipe; one that leaves nothing to the probe is returned as it is.
         folder: the folder of the probe.
         base: the folder that relative paths of the recipe start from.
-        device: where to probe; by default the processor.
+        device: where to probe, as for :func:`probe`.
         told: is called with what happens.
 
     Raises:

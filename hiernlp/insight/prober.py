@@ -7,7 +7,7 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -126,7 +126,7 @@ class Prober:
             pair=None if record.pair is None else validate(PairSettings, record.pair, path=f"tasks.{task}.pair"),
         )
 
-    @cached_property
+    @property
     def device(self) -> torch.device:
         """Where the model is."""
         return next(self.bundle.model.parameters()).device

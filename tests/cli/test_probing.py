@@ -129,6 +129,7 @@ def test_a_comparison_finds_places_once(
     ("arguments", "message"),
     [
         (["--tasks", "upso"], "there is no task 'upso'; did you mean 'upos'?"),
+        (["--device", "warp"], "device: 'warp' cannot be used here"),
         (["--set", "probe.epoch=2"], "probe.epoch: unknown key; did you mean 'epochs'?"),
         (["--set", "probe.share=2"], "probe.share: input should be less than or equal to 1, found 2"),
         (["--set", "probe.options={upso: {}}"], "probe.options: there is no task 'upso'; did you mean 'upos'?"),

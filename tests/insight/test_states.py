@@ -120,3 +120,19 @@ def test_states_that_float16_cannot_hold(experiment: Experiment, tmp_path: Path)
         cache_states(model, laid_out(experiment), tmp_path / "states", precision="float32")
     finally:
         norm.weight.data.div_(1e6)  # pyright: ignore
+
+
+def test_tasks_that_read_several_encoders(
+    experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scheme = type(experiment.bundle.model.scheme)
+    once = scheme.run
+
+    def twice(self: Any, *arguments: Any, **settings: Any) -> None:
+        once(self, *arguments, **settings)
+        once(self, *arguments, **settings)
+
+    monkeypatch.setattr(scheme, "run", twice)
+    with pytest.raises(HierNLPError, match=r"sharing\.scheme: the probe reads the layers of one encoder"):
+        cache_states(experiment.bundle.model, laid_out(experiment), tmp_path / "states")
+    assert list(tmp_path.iterdir()) == []
