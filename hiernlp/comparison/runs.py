@@ -16,6 +16,8 @@ from hiernlp.recipe import Recipe, single_task, with_training
 from hiernlp.training.gain import GAIN, NO_LOSS
 
 BEGUN_WITH, JOINT, SINGLE = "recipe.json", "joint", "single"
+PROBE_SEED = 1
+"""Seed of the probe that finds places: seeds that are added later are compared at the same ones."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,7 @@ def begin(recipe: Recipe, folder: Path, *, told: Told | None = None) -> Recipe:
         told: is called with what the layer probe does where the recipe leaves a place to it.
 
     Returns:
-        The recipe to compare by: the same, with the layers that were found once, with the recipe's own seed, for all
-        runs.
+        The recipe to compare by: the same, with the layers that were found once for all runs, whatever their seeds.
 
     Raises:
         HierNLPError: the folder holds something else, or the recipe or its data cannot be used.
@@ -67,12 +68,12 @@ def begin(recipe: Recipe, folder: Path, *, told: Told | None = None) -> Recipe:
             raise HierNLPError(
                 f"{folder}: was begun with another recipe or other --set; go on with the same, or give another folder"
             )
-        return with_probed_places(recipe, folder / PROBE, told=told)
+        return _placed(recipe, folder, told=told)
     if len(recipe.tasks) == 1:
         raise RecipeError(f"tasks: expected two tasks or more to compare, found only {next(iter(recipe.tasks))!r}")
     if recipe.training.select not in (GAIN, NO_LOSS):
         with_known_scores(recipe)
-    recipe = with_probed_places(recipe, folder / PROBE, told=told)
+    recipe = _placed(recipe, folder, told=told)
     experiment = prepare(recipe)
     scored = list(dict.fromkeys(task for split in experiment.dev.values() for task in split.tasks))
     if not scored:
@@ -82,6 +83,11 @@ def begin(recipe: Recipe, folder: Path, *, told: Told | None = None) -> Recipe:
     with replaced_file(file) as new:
         new.write_text(json.dumps(wanted, indent=1), encoding="utf-8")
     return recipe
+
+
+def _placed(recipe: Recipe, folder: Path, *, told: Told | None) -> Recipe:
+    placed = with_probed_places(with_training(recipe, seed=PROBE_SEED), folder / PROBE, told=told)
+    return with_training(placed, seed=recipe.training.seed)
 
 
 def _read(file: Path) -> Any:  # noqa: ANN401 - whatever stands in the file
