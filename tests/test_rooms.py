@@ -27,7 +27,7 @@ ORDER = [
     "balancing",
     "training",
     "hub",
-    "insight",
+    "probing",
     "recipe",
     "experiment",
     "comparison",

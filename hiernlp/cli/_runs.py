@@ -16,7 +16,7 @@ from rich.console import Console  # noqa: E402
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: E402
 
 from hiernlp.experiment import LOG, STATE, TRAINING, Run, is_finished  # noqa: E402
-from hiernlp.insight.prober import ProbeEvent, StatesCached, TaskProbed  # noqa: E402
+from hiernlp.probing.prober import ProbeEvent, StatesCached, TaskProbed  # noqa: E402
 from hiernlp.recipe import Recipe, unplaced_tasks  # noqa: E402
 from hiernlp.training.checkpoints import has_state  # noqa: E402
 from hiernlp.training.curves import draw_curves  # noqa: E402

@@ -18,8 +18,8 @@ from hiernlp.errors import ModelFolderError  # noqa: E402
 from hiernlp.experiment import probe  # noqa: E402
 from hiernlp.hub import load_bundle  # noqa: E402
 from hiernlp.hub.folder import CONFIG, RECIPE  # noqa: E402
-from hiernlp.insight.report import PICTURES, figures_table, notes, scores_table  # noqa: E402
-from hiernlp.insight.results import ProbeResult  # noqa: E402
+from hiernlp.probing.report import PICTURES, figures_table, notes, scores_table  # noqa: E402
+from hiernlp.probing.results import ProbeResult  # noqa: E402
 from hiernlp.recipe import available_recipes, load_recipe  # noqa: E402
 
 

@@ -16,10 +16,10 @@ from hiernlp.errors import HierNLPError, RecipeError, did_you_mean
 from hiernlp.experiment.folders import dumped
 from hiernlp.experiment.preparation import prepare, reopen
 from hiernlp.hub.folder import Bundle, library_version
-from hiernlp.insight.folder import begin, fingerprint
-from hiernlp.insight.prober import ProbeEvent, Prober, TaskProbed, stored_results
-from hiernlp.insight.report import write_report
-from hiernlp.insight.results import ProbeResult, TaskResult
+from hiernlp.probing.folder import begin, fingerprint
+from hiernlp.probing.prober import ProbeEvent, Prober, TaskProbed, stored_results
+from hiernlp.probing.report import write_report
+from hiernlp.probing.results import ProbeResult, TaskResult
 from hiernlp.prediction import choose_device
 from hiernlp.recipe import Recipe, unplaced_tasks, untrained, with_places
 

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StrictFloat, Strict
 from hiernlp.corpora import Split
 from hiernlp.encoding.subwords import EncodingSettings
 from hiernlp.errors import did_you_mean
-from hiernlp.insight.settings import ProbeSettings
+from hiernlp.probing.settings import ProbeSettings
 from hiernlp.pairs import PairSettings
 from hiernlp.registry import Room, balancing, kinds, readers, sharing
 from hiernlp.settings import Settings

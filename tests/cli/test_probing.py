@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from hiernlp.cli import main
-from hiernlp.insight import prober
+from hiernlp.probing import prober
 
 Cli = Callable[..., tuple[int, str, str]]
 

@@ -16,10 +16,10 @@ from hiernlp.errors import HierNLPError
 from hiernlp.experiment import Run, places, prepare, probe, with_probed_places
 from hiernlp.experiment.places import ProbeEvent
 from hiernlp.hub import load_bundle
-from hiernlp.insight import prober
-from hiernlp.insight.folder import fingerprint
-from hiernlp.insight.prober import StatesCached, TaskProbed
-from hiernlp.insight.results import ProbeResult
+from hiernlp.probing import prober
+from hiernlp.probing.folder import fingerprint
+from hiernlp.probing.prober import StatesCached, TaskProbed
+from hiernlp.probing.results import ProbeResult
 from hiernlp.recipe import Recipe
 from hiernlp.recipe.files import validate_recipe
 from hiernlp.training.loop import Ended
@@ -31,7 +31,7 @@ FEW = {"sentences": 30, "dev_sentences": 10, "epochs": 1}
 @pytest.fixture(autouse=True)
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures have tests of their own, and take longer than these probes."""
-    monkeypatch.setattr("hiernlp.insight.report.draw_probe", lambda _, path: path.touch())
+    monkeypatch.setattr("hiernlp.probing.report.draw_probe", lambda _, path: path.touch())
 
 
 @pytest.fixture

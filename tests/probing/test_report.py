@@ -17,9 +17,9 @@ from matplotlib.text import Text
 from rich.console import Console
 
 from hiernlp.errors import HierNLPError
-from hiernlp.insight.picture import draw_probe, figure
-from hiernlp.insight.report import figures_table, markdown, notes, scores_table, write_report
-from hiernlp.insight.results import ProbeResult, TaskResult
+from hiernlp.probing.picture import draw_probe, figure
+from hiernlp.probing.report import figures_table, markdown, notes, scores_table, write_report
+from hiernlp.probing.results import ProbeResult, TaskResult
 
 
 def result(names: list[str], depth: int = 6) -> ProbeResult:

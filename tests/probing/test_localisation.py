@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hiernlp.insight.localisation import (
+from hiernlp.probing.localisation import (
     NOTHING_GAINED,
     centre_of_gravity,
     expected_layer,

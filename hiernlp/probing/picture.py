@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hiernlp.figures import INK, MUTED, PALETTE, Fonts, check_path, save, tint
-from hiernlp.insight.results import ProbeResult, TaskResult
+from hiernlp.probing.results import ProbeResult, TaskResult
 from hiernlp.training.tables import NOT_SHARES, number
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hiernlp.files import replaced_file
-from hiernlp.insight.picture import draw_probe
-from hiernlp.insight.results import ProbeResult, TaskResult
+from hiernlp.probing.picture import draw_probe
+from hiernlp.probing.results import ProbeResult, TaskResult
 from hiernlp.training.tables import NOT_SHARES, number
 
 if TYPE_CHECKING:

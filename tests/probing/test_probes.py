@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from hiernlp.errors import DataError, RecipeError
-from hiernlp.insight.probes import CumulativeMixes, Example, ProbedTask, Probes, mean_losses, probe_task
-from hiernlp.insight.settings import ProbeSettings
-from hiernlp.insight.states import StateBatch
+from hiernlp.probing.probes import CumulativeMixes, Example, ProbedTask, Probes, mean_losses, probe_task
+from hiernlp.probing.settings import ProbeSettings
+from hiernlp.probing.states import StateBatch
 from hiernlp.model import ScalarMix
 from hiernlp.pairs import PairSettings
 from hiernlp.registry import kinds

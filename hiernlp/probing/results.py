@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from hiernlp.insight.localisation import centre_of_gravity, expected_layer, gains, localisation, smallest_layer
+from hiernlp.probing.localisation import centre_of_gravity, expected_layer, gains, localisation, smallest_layer
 
 
 @dataclass(frozen=True)

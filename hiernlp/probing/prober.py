@@ -20,10 +20,10 @@ from hiernlp.encoding.pairs import collate_joined
 from hiernlp.errors import DataError, RecipeError
 from hiernlp.files import replaced_file
 from hiernlp.hub.folder import Bundle
-from hiernlp.insight.probes import Example, ProbedTask, probe_task
-from hiernlp.insight.results import TaskResult
-from hiernlp.insight.settings import ProbeSettings
-from hiernlp.insight.states import LaidOut, States, cache_states, is_cached
+from hiernlp.probing.probes import Example, ProbedTask, probe_task
+from hiernlp.probing.results import TaskResult
+from hiernlp.probing.settings import ProbeSettings
+from hiernlp.probing.states import LaidOut, States, cache_states, is_cached
 from hiernlp.pairs import PairSettings
 from hiernlp.registry import kinds
 from hiernlp.settings import validate

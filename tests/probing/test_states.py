@@ -15,8 +15,8 @@ from transformers import AutoModel
 from hiernlp.encoding.collate import collate
 from hiernlp.errors import HierNLPError
 from hiernlp.experiment import Experiment, prepare
-from hiernlp.insight.folder import fingerprint
-from hiernlp.insight.states import LaidOut, StateBatch, States, cache_states, is_cached
+from hiernlp.probing.folder import fingerprint
+from hiernlp.probing.states import LaidOut, StateBatch, States, cache_states, is_cached
 from hiernlp.recipe.files import validate_recipe
 
 Make = Callable[..., dict[str, Any]]

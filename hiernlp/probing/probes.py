@@ -17,9 +17,9 @@ from torch.nn import functional as F
 
 from hiernlp.encoding.batches import plan_batches
 from hiernlp.errors import RecipeError
-from hiernlp.insight.results import TaskResult
-from hiernlp.insight.settings import ProbeSettings
-from hiernlp.insight.states import StateBatch
+from hiernlp.probing.results import TaskResult
+from hiernlp.probing.settings import ProbeSettings
+from hiernlp.probing.states import StateBatch
 from hiernlp.kinds._base import Annotation, Arrays, Kind, Labels, Row
 from hiernlp.pairs import PairReading, PairSettings
 from hiernlp.settings import Settings
