@@ -8,7 +8,7 @@ Letters: B batch, N words, P pairs, H hidden size, F width of what is read of a 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -309,6 +309,20 @@ class HierarchicalModel(nn.Module):
         wanted = [task for task in self.needed(tasks) if task not in self.apart]
         return self._run(batch, wanted, judged=judged)
 
+    def show_layers(self, batch: WordBatch, *, visit: Callable[[int, Tensor], None]) -> None:
+        """Run all layers to the top and show of each the words' states that a head placed there would read.
+
+        Beliefs are fed into the encoder as in every run, and no other head is computed.
+
+        Args:
+            batch: the sentences, or pairs of them in one row each.
+            visit: called with each layer's number and its words' states (B, N, H), bottom-up; for every encoder, if the
+                scheme has several.
+        """
+        # What is zero, as before any training, adds nothing.
+        fed = [f.source for f in self.feeds if f.target is None and bool(self.label_embeddings[_safe(f.key)].any())]
+        self._run(batch, self.needed(fed), show=visit)
+
     def _of_pairs(self, batch: PairBatch, tasks: Sequence[str]) -> dict[str, Any]:
         outputs: dict[str, Any] = {}
         needed = self.needed(tasks)
@@ -324,11 +338,17 @@ class HierarchicalModel(nn.Module):
         return outputs
 
     def _run(
-        self, batch: WordBatch, needed: Sequence[str], *, judged: Mapping[str, Any] | None = None
+        self,
+        batch: WordBatch,
+        needed: Sequence[str],
+        *,
+        judged: Mapping[str, Any] | None = None,
+        show: Callable[[int, Tensor], None] | None = None,
     ) -> dict[str, Any]:
         """Run one pass of the encoder for some tasks.
 
         Tasks that read pairs apart give their sentences' vectors; ``judged`` are results of such tasks that feed these.
+        With ``show``, which sees the words' states of each layer, the pass goes to the top.
         """
         outputs: dict[str, Any] = {}
         beliefs: dict[str, Tensor] = {}
@@ -337,13 +357,12 @@ class HierarchicalModel(nn.Module):
         keep = self._layers_to_keep(needed)
 
         def visit(layer: int, states: Tensor, readers: frozenset[str]) -> Tensor | None:
-            changed: Tensor | None = None
-            if layer == 0 and self.case_embedding is not None:
-                assert batch.cases is not None
-                cases = F.embedding(batch.cases, self.case_embedding, padding_idx=0)
-                states = changed = states + cases.to(states.dtype)
+            changed = self._cased(batch, states) if layer == 0 else None
+            states = states if changed is None else changed
             here = [task for task in needed if task in readers and self.places[task].high == layer]
-            words = batch.pool(states) if here or layer in keep else None
+            words = batch.pool(states) if here or layer in keep or show is not None else None
+            if words is not None and show is not None:
+                show(layer, words)
             if words is not None and layer in keep:
                 kept.setdefault(readers, {})[layer] = words
             for task in here:
@@ -375,8 +394,18 @@ class HierarchicalModel(nn.Module):
                         beliefs[feed.target] = beliefs.get(feed.target, 0) + embedded
             return changed
 
-        self.scheme.run(batch, depths={task: self.places[task].high for task in needed}, visit=visit)
+        depths = {task: self.places[task].high for task in needed}
+        if show is not None:
+            depths = dict.fromkeys(self.places, self.scheme.depth)
+        self.scheme.run(batch, depths=depths, visit=visit)
         return outputs
+
+    def _cased(self, batch: WordBatch, states: Tensor) -> Tensor | None:
+        """Return the embeddings (W, T, H) with those of the words' letter case, or None where it is not read."""
+        if self.case_embedding is None:
+            return None
+        assert batch.cases is not None
+        return states + F.embedding(batch.cases, self.case_embedding, padding_idx=0).to(states.dtype)
 
     def _reading(self, task: str) -> PairReading:
         return self.pairs[task]  # pyright: ignore[reportReturnType]

@@ -13,11 +13,30 @@ from hiernlp.encoding.batches import plan_batches
 from hiernlp.encoding.collate import collate
 from hiernlp.encoding.pairs import Pair, collate_joined, distinct
 from hiernlp.encoding.subwords import EncodingSettings, SubwordEncoder, Subwords
+from hiernlp.errors import HierNLPError
 from hiernlp.kinds._base import Annotation, Kind
 from hiernlp.model import HierarchicalModel
 
 JUDGED = 4096
 """Pairs whose vectors are compared at a time."""
+
+
+def choose_device(name: str | torch.device | None) -> torch.device:
+    """Return a device that works here; by default the accelerator that there is, or else the processor.
+
+    Raises:
+        HierNLPError: there is no such device here.
+    """
+    if name is None:
+        found = torch.accelerator.current_accelerator()
+        return found if found is not None and torch.accelerator.is_available() else torch.device("cpu")
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device).item()
+    except (RuntimeError, AssertionError) as error:  # the latter from a build of torch without that device
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise HierNLPError(f"device: {str(name)!r} cannot be used here ({reason}); cpu always can") from None
+    return device
 
 
 def predict(

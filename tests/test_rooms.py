@@ -29,6 +29,7 @@ ORDER = [
     "balancing",
     "training",
     "hub",
+    "probing",
     "recipe",
     "experiment",
     "comparison",

@@ -164,6 +164,32 @@ def ablate(
 
 
 @app.command()
+def probe(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="RECIPE|MODEL",
+            help="A recipe file or the name of a bundled recipe, for the pretrained encoder, or a model folder, for "
+            "the trained one.",
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The folder of the report; an unfinished probe goes on.")
+    ],
+    tasks: Annotated[str | None, typer.Option(help="Tasks to probe, separated by commas; by default all.")] = None,
+    overrides: Overrides = None,
+    json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
+    device: Annotated[str | None, typer.Option(help="Where to run, e.g. cuda; by default what there is.")] = None,
+) -> None:
+    """Find out which layer of an encoder suits each task, without training it."""
+    from hiernlp.cli.probing import probe_command  # noqa: PLC0415
+
+    raise typer.Exit(
+        probe_command(source, output, tasks=_names(tasks), overrides=overrides or [], as_json=json, device=device)
+    )
+
+
+@app.command()
 def evaluate(
     model: Annotated[str, typer.Argument(help="A model folder or a hub id.")],
     corpus: Annotated[str | None, typer.Option(help="A corpus file; by default the recipe's corpora.")] = None,

@@ -18,7 +18,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  
 from hiernlp.comparison.planning import PlannedRun  # noqa: E402
 from hiernlp.errors import HierNLPError  # noqa: E402
 from hiernlp.experiment import LOG, STATE, TRAINING, Run, is_finished  # noqa: E402
-from hiernlp.recipe import Recipe  # noqa: E402
+from hiernlp.probing.prober import ProbeEvent, StatesCached, TaskProbed  # noqa: E402
+from hiernlp.recipe import Recipe, unplaced_tasks  # noqa: E402
 from hiernlp.training.checkpoints import has_state  # noqa: E402
 from hiernlp.training.curves import draw_curves  # noqa: E402
 from hiernlp.training.loop import Ended, Evaluated, StepsDone  # noqa: E402
@@ -29,7 +30,7 @@ CURVES = "curves.png"
 
 
 class StoppedError(Exception):
-    """A signal came while no run could save: everything before is saved already."""
+    """A signal came while nothing could save: everything before is saved already."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -38,7 +39,13 @@ class StoppedError(Exception):
 
 def train(recipe: Recipe, output: Path, *, console: Console, resume: bool, quiet: bool) -> int:
     """Train one model; return 0, or 128 + the signal's number where one ended training early."""
-    run = Run(recipe, output, resume=resume)
+    try:
+        with on_signals(stop) if unplaced_tasks(recipe) else nullcontext():
+            run = Run(
+                recipe, output, resume=resume, told=lambda event: tell_probe(console, event, share=recipe.probe.share)
+            )
+    except StoppedError as stopped:
+        return 128 + stopped.number
     main = run.accelerator.is_main_process
     model = run.experiment.bundle.model
     for corpus, split in run.experiment.train.items() if main else ():
@@ -116,6 +123,26 @@ def numbers(seeds: str) -> list[int]:
     if len(set(found)) < len(found):
         raise HierNLPError(f"--seeds: expected each seed once, found {seeds!r}")
     return found
+
+
+def tell_probe(console: Console, event: ProbeEvent, *, share: float) -> None:
+    """Print what a probe has done."""
+    match event:
+        case StatesCached():
+            say(
+                console,
+                f"{event.name}: states of {event.words:,} words in {event.sentences:,} sentences "
+                f"({event.seconds:.0f} s)",
+            )
+        case TaskProbed():
+            found, main = event.result, event.result.main
+            say(
+                console,
+                f"probed {event.task}: layer {found.place(share)} ({main} "
+                f"{number(main, found.layers[found.place(share)])}), best is layer {found.best_layer} "
+                f"({number(main, found.layers[found.best_layer])}; {found.seconds:.0f} s)"
+                + ("" if found.beats_majority else "; no better than the majority, give the probe more sentences"),
+            )
 
 
 def say(console: Console, text: str) -> None:

@@ -14,7 +14,7 @@ quiet()
 
 from rich.console import Console  # noqa: E402
 
-from hiernlp.cli._runs import StoppedError, finish_all, numbers, on_signals, say, stop  # noqa: E402
+from hiernlp.cli._runs import StoppedError, finish_all, numbers, on_signals, say, stop, tell_probe  # noqa: E402
 from hiernlp.insight.ablation import Ablation, Design, begin  # noqa: E402
 from hiernlp.insight.ablation_report import PICTURE, ablation_table, notes, write_report  # noqa: E402
 from hiernlp.insight.ablation_results import collect  # noqa: E402
@@ -46,7 +46,14 @@ def ablate_command(
     try:
         with on_signals(stop):
             say(console, f"preparing {name}")
-            ablation = begin(recipe, output, main=task, helpers=helpers, design=cast(Design, design))
+            ablation = begin(
+                recipe,
+                output,
+                main=task,
+                helpers=helpers,
+                design=cast(Design, design),
+                told=lambda event: tell_probe(console, event, share=recipe.probe.share),
+            )
             code = finish_all(ablation.planned(seeds=chosen), console=console, quiet=quiet)
     except StoppedError as stopped:
         code = 128 + stopped.number

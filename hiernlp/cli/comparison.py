@@ -13,7 +13,7 @@ quiet()
 
 from rich.console import Console  # noqa: E402
 
-from hiernlp.cli._runs import StoppedError, finish_all, numbers, on_signals, say, stop  # noqa: E402
+from hiernlp.cli._runs import StoppedError, finish_all, numbers, on_signals, say, stop, tell_probe  # noqa: E402
 from hiernlp.comparison.report import PICTURE, comparison_table, notes, write_report  # noqa: E402
 from hiernlp.comparison.results import collect  # noqa: E402
 from hiernlp.comparison.runs import begin, planned  # noqa: E402
@@ -54,5 +54,5 @@ def compare_command(
 
 def _train(recipe: Recipe, output: Path, *, seeds: list[int], console: Console, quiet: bool, name: str) -> int:
     say(console, f"preparing {name}")
-    begin(recipe, output)
+    recipe = begin(recipe, output, told=lambda event: tell_probe(console, event, share=recipe.probe.share))
     return finish_all(planned(recipe, output, seeds=seeds), console=console, quiet=quiet)

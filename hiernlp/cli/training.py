@@ -17,13 +17,17 @@ from hiernlp.cli._runs import CURVES, finish, say, train  # noqa: E402
 from hiernlp.errors import HierNLPError  # noqa: E402
 from hiernlp.experiment import (  # noqa: E402
     BEGUN_WITH,
+    PROBE,
+    STATE,
     TRAINING,
     dumped,
     is_finished,
     read_scores,
     with_known_scores,
+    with_probed_places,
 )
 from hiernlp.recipe import Recipe, load_recipe, single_task  # noqa: E402
+from hiernlp.training.checkpoints import has_state  # noqa: E402
 from hiernlp.training.tables import scores_table  # noqa: E402
 
 SINGLE = "single"
@@ -45,10 +49,13 @@ def train_command(
     else:
         code = train(recipe, output, console=console, resume=resume, quiet=quiet)
     if single_tasks and not code:
-        code = _train_single_tasks(recipe, output, console=console, quiet=quiet)
+        placed = with_probed_places(recipe, output / TRAINING / PROBE)
+        code = _train_single_tasks(placed, output, console=console, quiet=quiet)
     if code:
         changes = [part for override in overrides for part in ("--set", override)]
-        again = ["hiernlp", "train", name, "--output", str(output), *changes, "--resume"]
+        # Cut off by the layer probe, there is no training to resume: what was probed is found again all the same.
+        begun = has_state(output / TRAINING / STATE) or is_finished(output)
+        again = ["hiernlp", "train", name, "--output", str(output), *changes, *["--resume"] * begun]
         say(console, f"stopped and saved; go on with: {shlex.join(again + ['--single-tasks'] * single_tasks)}")
         return code
     results = read_scores(output)

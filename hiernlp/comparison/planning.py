@@ -9,9 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from hiernlp.errors import HierNLPError
-from hiernlp.experiment import dumped
+from hiernlp.experiment import PROBE, dumped, with_probed_places
+from hiernlp.experiment.places import Told
 from hiernlp.files import replaced_file
-from hiernlp.recipe import Recipe
+from hiernlp.recipe import Recipe, with_training
+
+PROBE_SEED = 1
+"""Seed of the probe that finds places: runs of seeds that are added later stand at the same ones."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ def has_begun(folder: Path, wanted: Mapping[str, Any], *, file: str, runs: Seque
     if folder.is_file() or (
         folder.is_dir()
         and not (folder / file).is_file()
-        and any(not entry.name.startswith(".") for entry in folder.iterdir())
+        and any(not entry.name.startswith(".") and entry.name != PROBE for entry in folder.iterdir())
     ):
         raise HierNLPError(
             f"{folder}: expected a new or empty folder, or one of `hiernlp {command}`; give another folder"
@@ -65,6 +69,18 @@ def has_begun(folder: Path, wanted: Mapping[str, Any], *, file: str, runs: Seque
             f"{folder}: was begun with another recipe or other --set; go on with the same, or give another folder"
         )
     return True
+
+
+def placed(recipe: Recipe, folder: Path, *, told: Told | None = None) -> Recipe:
+    """Return the recipe of a folder of runs with the places that it leaves to the probe, which is kept in the folder.
+
+    Args:
+        recipe: the recipe.
+        folder: the folder of the runs.
+        told: is called with what the probe does.
+    """
+    found = with_probed_places(with_training(recipe, seed=PROBE_SEED), folder / PROBE, told=told)
+    return with_training(found, seed=recipe.training.seed)
 
 
 def write_begun(file: Path, wanted: Mapping[str, Any]) -> None:

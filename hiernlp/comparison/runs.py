@@ -5,30 +5,40 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from hiernlp.comparison.planning import PlannedRun, has_begun, without_seed, write_begun
+from hiernlp.comparison.planning import PlannedRun, has_begun, placed, without_seed, write_begun
 from hiernlp.errors import RecipeError
 from hiernlp.experiment import check_select, main_value, prepare, read_scores, with_known_scores
+from hiernlp.experiment.places import Told
 from hiernlp.recipe import Recipe, single_task, with_training
 from hiernlp.training.gain import GAIN, NO_LOSS
 
 BEGUN_WITH, JOINT, SINGLE = "recipe.json", "joint", "single"
 
 
-def begin(recipe: Recipe, folder: Path) -> None:
+def begin(recipe: Recipe, folder: Path, *, told: Told | None = None) -> Recipe:
     """Make the folder of a comparison, or find it to be one that was begun with the same recipe, whatever its seed.
 
     A recipe that cannot be trained is found out here, before hours are spent on its single tasks.
+
+    Args:
+        recipe: the recipe.
+        folder: the folder.
+        told: is called with what the layer probe does where the recipe leaves a place to it.
+
+    Returns:
+        The recipe to compare by: the same, with the layers that were found once for all runs, whatever their seeds.
 
     Raises:
         HierNLPError: the folder holds something else, or the recipe or its data cannot be used.
     """
     wanted = without_seed(recipe)
     if has_begun(folder, wanted, file=BEGUN_WITH, runs=(JOINT, SINGLE), command="compare"):
-        return
+        return placed(recipe, folder, told=told)
     if len(recipe.main_tasks) == 1:
         raise RecipeError(f"tasks: expected two tasks or more to compare, found only {recipe.main_tasks[0]!r}")
     if recipe.training.select not in (GAIN, NO_LOSS):
         with_known_scores(recipe)
+    recipe = placed(recipe, folder, told=told)
     experiment = prepare(recipe)
     scored = list(dict.fromkeys(task for split in experiment.dev.values() for task in split.tasks))
     if not scored:
@@ -36,6 +46,7 @@ def begin(recipe: Recipe, folder: Path) -> None:
     if recipe.training.select not in (GAIN, NO_LOSS):
         check_select(recipe.training.select, scored=scored, single={})
     write_begun(folder / BEGUN_WITH, wanted)
+    return recipe
 
 
 def planned(recipe: Recipe, folder: Path, *, seeds: Sequence[int]) -> Iterator[PlannedRun]:

@@ -15,6 +15,7 @@ from hiernlp.experiment.folders import (
     today,
     versions,
 )
+from hiernlp.experiment.places import PROBE, probe, with_probed_places
 from hiernlp.experiment.preparation import Experiment, prepare
 from hiernlp.experiment.run import Run
 from hiernlp.experiment.trainer import build_trainer, new_accelerator
@@ -22,6 +23,7 @@ from hiernlp.experiment.trainer import build_trainer, new_accelerator
 __all__ = [
     "BEGUN_WITH",
     "LOG",
+    "PROBE",
     "STATE",
     "TRAINING",
     "Experiment",
@@ -33,8 +35,10 @@ __all__ = [
     "main_value",
     "new_accelerator",
     "prepare",
+    "probe",
     "read_scores",
     "today",
     "versions",
     "with_known_scores",
+    "with_probed_places",
 ]

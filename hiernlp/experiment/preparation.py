@@ -17,6 +17,7 @@ from hiernlp.encoding.subwords import SubwordEncoder
 from hiernlp.errors import DataError, RecipeError, did_you_mean
 from hiernlp.experiment.folders import dumped
 from hiernlp.hub.folder import Bundle, TaskRecord, build_model
+from hiernlp.kinds._base import Kind
 from hiernlp.recipe import Recipe, TaskSettings, resolve_feeds, resolve_place, without_idle_helpers
 from hiernlp.registry import kinds
 from hiernlp.settings import validate
@@ -61,6 +62,106 @@ def prepare(recipe: Recipe, *, base: Path | None = None) -> Experiment:
     places = {task: resolve_place(task, settings, depth=depth) for task, settings in recipe.tasks.items()}
     feeds = resolve_feeds(recipe.feeds, places, depth=depth)
 
+    data = _read(recipe, base=base)
+
+    encoder = Encoder.from_pretrained(
+        name,
+        attention=recipe.encoder.attention,
+        overrides=recipe.encoder.config,
+        revision=recipe.encoder.revision,
+    )
+    if recipe.encoder.gradient_checkpointing:
+        encoder.enable_gradient_checkpointing()
+    if recipe.encoder.compile:
+        encoder.compile_layers()
+    subwords = SubwordEncoder.from_pretrained(name, limit=10**9, revision=recipe.encoder.revision, config=config)
+    limit = encoder.length_limit(min(int(subwords.tokenizer.model_max_length), 10**6))
+    subwords = SubwordEncoder(
+        subwords.tokenizer,
+        limit=min(limit, recipe.encoding.window or limit),
+        letter_case=recipe.encoding.letter_case,
+    )
+
+    tasks: dict[str, TaskRecord] = {}
+    for task, settings in recipe.tasks.items():
+        columns = list(data.columns(task))
+        keep = [*columns, "words", SECOND, "file", "line"]
+        rows = (
+            row
+            for corpus in data.trained_on[task]
+            for row in data.corpora[corpus]["train"].select_columns(
+                [c for c in keep if c in data.corpora[corpus]["train"].column_names]
+            )
+        )
+        tasks[task] = TaskRecord(
+            kind=settings.kind,
+            options=settings.options,
+            labels=data.kinds[task].fit(data.options[task], rows),
+            place=places[task],
+            shortcut=settings.shortcut,
+            description=settings.description,
+            pair=None if settings.pair is None else settings.pair.model_dump(exclude_none=True),
+        )
+        _check_helper(task, settings, tasks[task].labels)
+    set_seed(recipe.training.seed)
+    scheme = (recipe.sharing.scheme, recipe.sharing.options)
+    bundle = Bundle(
+        model=build_model(
+            encoder,
+            tasks=tasks,
+            feeds=feeds,
+            sharing_scheme=scheme,
+            letter_case=recipe.encoding.letter_case,
+            reversed_tasks=[task for task, settings in recipe.tasks.items() if settings.reversal is not None],
+        ),
+        encoder=subwords,
+        encoding=recipe.encoding,
+        tasks=tasks,
+        sharing=scheme,
+        language=recipe.language,
+        recipe=dumped(recipe),
+    )
+    corruptions = {
+        task: Corruption.of(s.view, subwords, hidden=read_hidden(s.view.hide, base=base))
+        for task, s in recipe.tasks.items()
+        if s.view is not None
+    }
+    return Experiment(recipe, bundle, _encoded(data, bundle, "train"), _encoded(data, bundle, "dev"), corruptions)
+
+
+def reopen(bundle: Bundle, recipe: Recipe, *, base: Path | None = None) -> Experiment:
+    """Return a trained model with the data of a recipe that has the same tasks, such as its own.
+
+    Raises:
+        HierNLPError: the corpora cannot be read, or lack the annotation of a task.
+    """
+    data = _read(recipe, base=base or Path())
+    return Experiment(recipe, bundle, _encoded(data, bundle, "train"), _encoded(data, bundle, "dev"))
+
+
+@dataclass(frozen=True)
+class _Data:
+    """A recipe's corpora, and what its tasks are to learn from which.
+
+    Attributes:
+        corpora: the splits of each corpus.
+        kinds: the kind of each task.
+        options: its validated options.
+        trained_on: the corpora that train it.
+    """
+
+    corpora: Mapping[str, Mapping[str, Any]]
+    kinds: dict[str, type[Kind[Any, Any]]]
+    options: dict[str, Any]
+    trained_on: dict[str, list[str]]
+
+    def columns(self, task: str) -> tuple[str, ...]:
+        """Return the columns that a task reads and writes."""
+        return self.kinds[task].columns(self.options[task])
+
+
+def _read(recipe: Recipe, *, base: Path) -> _Data:
+    """Read a recipe's training and development data and find out which tasks they train."""
     corpora = {
         corpus: load_corpus(
             reader=settings.reader,
@@ -97,89 +198,25 @@ def prepare(recipe: Recipe, *, base: Path | None = None) -> Experiment:
                 "answers for words; use sentence_labels, sentence_scores or multi_labels"
             )
         _check_annotated(task, found, recipe, kind_of[task].columns(options[task]), corpora)
+    return _Data(corpora, kind_of, options, trained_on)
 
-    encoder = Encoder.from_pretrained(
-        name,
-        attention=recipe.encoder.attention,
-        overrides=recipe.encoder.config,
-        revision=recipe.encoder.revision,
-    )
-    if recipe.encoder.gradient_checkpointing:
-        encoder.enable_gradient_checkpointing()
-    if recipe.encoder.compile:
-        encoder.compile_layers()
-    subwords = SubwordEncoder.from_pretrained(name, limit=10**9, revision=recipe.encoder.revision, config=config)
-    limit = encoder.length_limit(min(int(subwords.tokenizer.model_max_length), 10**6))
-    subwords = SubwordEncoder(
-        subwords.tokenizer,
-        limit=min(limit, recipe.encoding.window or limit),
-        letter_case=recipe.encoding.letter_case,
-    )
 
-    tasks: dict[str, TaskRecord] = {}
-    for task, settings in recipe.tasks.items():
-        columns = list(kind_of[task].columns(options[task]))
-        keep = [*columns, "words", SECOND, "file", "line"]
-        rows = (
-            row
-            for corpus in trained_on[task]
-            for row in corpora[corpus]["train"].select_columns(
-                [c for c in keep if c in corpora[corpus]["train"].column_names]
-            )
+def _encoded(data: _Data, bundle: Bundle, split: str) -> dict[str, EncodedSplit]:
+    """Return a split of all corpora that have it, with the tasks that it annotates, bottom-up."""
+    return {
+        corpus: EncodedSplit(
+            splits[split],
+            encoder=bundle.encoder,
+            tasks=[
+                task
+                for task in bundle.model.tasks
+                if corpus in data.trained_on[task]
+                and annotates(splits[split], data.columns(task), pairs=bundle.model.reads_pairs(task))
+            ],
         )
-        tasks[task] = TaskRecord(
-            kind=settings.kind,
-            options=settings.options,
-            labels=kind_of[task].fit(options[task], rows),
-            place=places[task],
-            shortcut=settings.shortcut,
-            description=settings.description,
-            pair=None if settings.pair is None else settings.pair.model_dump(exclude_none=True),
-        )
-        _check_helper(task, settings, tasks[task].labels)
-    set_seed(recipe.training.seed)
-    scheme = (recipe.sharing.scheme, recipe.sharing.options)
-    bundle = Bundle(
-        model=build_model(
-            encoder,
-            tasks=tasks,
-            feeds=feeds,
-            sharing_scheme=scheme,
-            letter_case=recipe.encoding.letter_case,
-            reversed_tasks=[task for task, settings in recipe.tasks.items() if settings.reversal is not None],
-        ),
-        encoder=subwords,
-        encoding=recipe.encoding,
-        tasks=tasks,
-        sharing=scheme,
-        language=recipe.language,
-        recipe=dumped(recipe),
-    )
-
-    def encoded(split: str) -> dict[str, EncodedSplit]:
-        return {
-            corpus: EncodedSplit(
-                splits[split],
-                encoder=subwords,
-                tasks=[
-                    task
-                    for task in bundle.model.tasks
-                    if corpus in trained_on[task]
-                    and annotates(
-                        splits[split], kind_of[task].columns(options[task]), pairs=bundle.model.reads_pairs(task)
-                    )
-                ],
-            )
-            for corpus, splits in corpora.items()
-            if split in splits
-        }
-
-    corruptions = {
-        task: Corruption.of(s.view, subwords, hidden=read_hidden(s.view.hide, base=base))
-        for task, s in recipe.tasks.items()
-        if s.view is not None
+        for corpus, splits in data.corpora.items()
+        if split in splits
     }
-    return Experiment(recipe, bundle, encoded("train"), encoded("dev"), corruptions)
 
 
 def _check_columns(columns: Mapping[str, tuple[str, ...]]) -> None:

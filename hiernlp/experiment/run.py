@@ -14,12 +14,13 @@ import torch
 from hiernlp.errors import HierNLPError, NotInstalledError, RecipeError
 from hiernlp.experiment.choice import check_select, with_known_scores
 from hiernlp.experiment.folders import BEGUN_WITH, BEST, STATE, TRAINING, dumped, today
+from hiernlp.experiment.places import PROBE, Told, known_places, with_probed_places
 from hiernlp.experiment.preparation import prepare
 from hiernlp.experiment.trainer import build_trainer, new_accelerator
 from hiernlp.files import replaced_file
 from hiernlp.hub.folder import library_version, restricted, save_bundle
 from hiernlp.kinds._base import Scores
-from hiernlp.recipe import Recipe
+from hiernlp.recipe import Recipe, unplaced_tasks
 from hiernlp.training.checkpoints import drop_state, has_state
 from hiernlp.training.evaluation import baselines, columns_of, evaluate, mean_relative, relative
 from hiernlp.training.gain import GAIN, NO_LOSS, chosen_by_gain, gains_of
@@ -34,13 +35,22 @@ class Run:
         output: the model folder to be made; what belongs to training alone goes to its folder ``training``.
         resume: go on from the state that an interrupted run left there.
         base: the folder that relative paths of the recipe start from.
+        told: is called with what the layer probe does where the recipe leaves a place to it.
 
     Raises:
         HierNLPError: the recipe or its data cannot be used, the folder holds another run, or there is no state to go on
             from.
     """
 
-    def __init__(self, recipe: Recipe, output: Path, *, resume: bool = False, base: Path | None = None) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        output: Path,
+        *,
+        resume: bool = False,
+        base: Path | None = None,
+        told: Told | None = None,
+    ) -> None:
         if recipe.training.tensorboard is True and find_spec("tensorboard") is None:
             raise NotInstalledError(
                 "training.tensorboard: needs the package tensorboard: pip install 'hiernlp[tensorboard]'"
@@ -51,6 +61,10 @@ class Run:
         settings = recipe.training
         self.accelerator = new_accelerator(settings)
         self._check_folder(recipe, resume=resume)
+        given, found = recipe, self.folder / PROBE
+        # The first process probes, the others read what it found.
+        with self.accelerator.main_process_first():
+            recipe = with_probed_places(given, found, base=base, device=self.accelerator.device, told=told)
         self.experiment = experiment = prepare(recipe, base=base)
         bundle = experiment.bundle
         self.main = frozenset(experiment.recipe.main_tasks)
@@ -78,7 +92,7 @@ class Run:
         elif self.accelerator.is_main_process:
             # Not before everything is found to be in order: a mistake leaves no folder behind.
             with replaced_file(self.folder / BEGUN_WITH) as new:
-                new.write_text(json.dumps(dumped(recipe), indent=1), encoding="utf-8")
+                new.write_text(json.dumps(dumped(given), indent=1), encoding="utf-8")
 
     def _check_folder(self, recipe: Recipe, *, resume: bool) -> None:
         state = has_state(self.folder / STATE)
@@ -93,6 +107,11 @@ class Run:
             )
         if resume and json.loads((self.folder / BEGUN_WITH).read_text(encoding="utf-8")) != dumped(recipe):
             raise HierNLPError(f"{self.output}: was begun with another recipe; resume with that one, unchanged")
+        if resume and unplaced_tasks(recipe) and known_places(recipe, self.folder / PROBE) is None:
+            raise HierNLPError(
+                f"{self.folder / PROBE}: expected the probe that found the tasks' places, found none; put it back, or "
+                "train anew in another folder"
+            )
 
     def events(self) -> Iterator[Event]:
         """Train; save the model whenever it is the best so far, and yield what happens."""

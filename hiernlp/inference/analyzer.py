@@ -16,7 +16,7 @@ from hiernlp.errors import DataError, HierNLPError
 from hiernlp.hub.folder import Bundle, load_bundle
 from hiernlp.inference.document import Document, Level, Sentence
 from hiernlp.kinds._base import Kind
-from hiernlp.prediction import predict, predict_pairs
+from hiernlp.prediction import choose_device, predict, predict_pairs
 from hiernlp.segmentation import segment
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -43,7 +43,7 @@ class Analyzer:
         if dtype not in DTYPES:
             raise HierNLPError(f"dtype: expected {' or '.join(DTYPES)}, found {dtype!r}")
         self.bundle = bundle
-        self.model = bundle.model.eval().to(device=_device(device), dtype=DTYPES[dtype])
+        self.model = bundle.model.eval().to(device=choose_device(device), dtype=DTYPES[dtype])
         # What each column is said of, where its values do not tell: an empty list may be spans or labels.
         heads: list[Kind[Any, Any]] = list(self.model.heads.values())  # pyright: ignore[reportAssignmentType]
         self._levels: dict[str, Level] = {c: head.level for head in heads for c in head.columns(head.options)}
@@ -231,20 +231,6 @@ class Analyzer:
             )
         self.model.needed(tasks)
         return tasks
-
-
-def _device(name: str | None) -> torch.device:
-    """Return a device that works here; by default the accelerator that there is, or else the processor."""
-    if name is None:
-        found = torch.accelerator.current_accelerator()
-        return found if found is not None and torch.accelerator.is_available() else torch.device("cpu")
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device).item()
-    except (RuntimeError, AssertionError) as error:  # the latter from a build of torch without that device
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise HierNLPError(f"device: {name!r} cannot be used here ({reason}); cpu always can") from None
-    return device
 
 
 def _sentences(words: Any) -> list[list[str]]:  # noqa: ANN401 - whatever the user gave

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from hiernlp.comparison.planning import PlannedRun, has_begun, read_begun, without_seed, write_begun
+from hiernlp.comparison.planning import PlannedRun, has_begun, placed, read_begun, without_seed, write_begun
 from hiernlp.errors import HierNLPError, RecipeError, did_you_mean
 from hiernlp.experiment import prepare
+from hiernlp.experiment.places import Told
 from hiernlp.recipe import Recipe, only_tasks, with_training
 
 Design = Literal["add", "leave-out", "both"]
@@ -144,12 +145,20 @@ class Ablation:
 
 
 def begin(
-    recipe: Recipe, folder: Path, *, main: str, helpers: Sequence[str] | None = None, design: Design = "add"
+    recipe: Recipe,
+    folder: Path,
+    *,
+    main: str,
+    helpers: Sequence[str] | None = None,
+    design: Design = "add",
+    told: Told | None = None,
 ) -> Ablation:
     """Make the folder of an ablation, or find it to be one that was begun with the same recipe, whatever its seed.
 
     Seeds, helpers and designs may be added later: what is finished is used again. A recipe that cannot be trained is
     found out here, before hours are spent on its variants.
+
+    Places that the recipe leaves to the probe are found once; ``told`` is called with what the probe does.
 
     Raises:
         HierNLPError: the folder holds something else, or the recipe, its data or a task's name cannot be used.
@@ -169,6 +178,7 @@ def begin(
     known = begun.pop("corpora", None) if isinstance(begun, dict) else None
     parts = (ALONE, ALL, WITH, WITHOUT)
     if not has_begun(folder, wanted | {"corpora": known}, file=BEGUN, runs=parts, command="ablate") or known is None:
+        recipe = placed(recipe, folder, told=told)
         experiment = prepare(recipe)
         if not any(main in split.tasks for split in experiment.dev.values()):
             raise RecipeError(
@@ -179,4 +189,4 @@ def begin(
             task: [corpus for corpus, split in experiment.train.items() if task in split.tasks] for task in recipe.tasks
         }
         write_begun(file, wanted | {"corpora": known})
-    return Ablation(recipe, main, folder, tuple(found), known)
+    return Ablation(placed(recipe, folder, told=told), main, folder, tuple(found), known)

@@ -168,6 +168,30 @@ class Kind(nn.Module, ABC, Generic[Options, Output]):
     def baseline(cls, options: Options, rows: Iterable[Row]) -> Callable[[Row], Annotation]:
         """Return the majority baseline learnt from training rows, as a function of a row's ``words``."""
 
+    @classmethod
+    def small(cls, options: Options) -> Options:
+        """Return the options of a head that is cheap enough to be trained on every layer, as a probe.
+
+        By default the task's own; a kind whose heads are large makes them smaller.
+        """
+        return options
+
+    @classmethod
+    def control(
+        cls,
+        options: Options,  # noqa: ARG003 - of the kinds that have a control task
+        rows: Iterable[Row],  # noqa: ARG003
+        *,
+        seed: int,  # noqa: ARG003
+    ) -> Callable[[Row], Annotation] | None:
+        """Return the control task (Hewitt and Liang 2019): random labels, one for each word type.
+
+        Like the baseline it is a function of a row's ``words``, and its annotations have the columns, the labels and
+        the labels' frequencies of the training rows; the same seed gives the same function. A probe that learns it well
+        knows word types by heart. None where there is no such task, as for sentences, which are not met twice.
+        """
+        return None
+
 
 T = TypeVar("T", bound=nn.Module)
 

@@ -20,11 +20,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hiernlp.kinds._base import IGNORE, Annotation, Arrays, Kind, Labels, Row, Scores, Targets, label_space, pad
+from hiernlp.kinds._control import PerType
 from hiernlp.kinds._scoring import confusions, label_report
 from hiernlp.kinds._trees import are_trees, best_tree
 from hiernlp.settings import Settings
 
 ROOT = "root"
+FIRST, LAST = "first", "last"
+"""Where the heads of the control task are."""
 
 
 class DependenciesOptions(Settings):
@@ -264,3 +267,34 @@ class Dependencies(Kind[DependenciesOptions, ArcScores]):
             return {options.head: heads, options.deprel: labels}
 
         return guess
+
+    @classmethod
+    def small(cls, options: DependenciesOptions) -> DependenciesOptions:
+        """At most 128 wide for heads and 32 for relations: a seventh of the work."""
+        narrow = {"arc_size": min(options.arc_size, 128), "relation_size": min(options.relation_size, 32)}
+        return options.model_copy(update=narrow)
+
+    @classmethod
+    def control(
+        cls, options: DependenciesOptions, rows: Iterable[Row], *, seed: int
+    ) -> Callable[[Row], Annotation] | None:
+        """A relation for each word type, and whether its head is the sentence's first word or its last.
+
+        After Hewitt and Liang, whose third behaviour, a word that is its own head, is left out, and whose first word
+        is the root here, to which the last one is attached, so that every sentence is a tree.
+        """
+        relations = [r for row in rows for r in row.get(options.deprel) or () if r is not None]
+        inner = [r for r in relations if r.split(":")[0] != ROOT]
+        relation_of = PerType(inner or relations, seed=seed)
+        end_of = PerType([FIRST, LAST], seed=seed + 1)
+        root = next((r for r in relations if r.split(":")[0] == ROOT), ROOT)
+
+        def attach(row: Row) -> Annotation:
+            words = row["words"]
+            heads = [1 if end_of(word) == FIRST else len(words) for word in words]
+            heads[0], heads[-1] = 0, 1
+            if len(words) == 1:
+                heads = [0]
+            return {options.head: heads, options.deprel: [root, *map(relation_of, words[1:])]}
+
+        return attach

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from hiernlp.errors import DataError
 from hiernlp.kinds._base import IGNORE, Annotation, Arrays, Kind, Labels, Row, Scores, Targets, label_space
+from hiernlp.kinds._control import PerType
 from hiernlp.kinds._features import UNIVERSAL, join, ordered, split
 from hiernlp.kinds._scorer import scorer
 from hiernlp.kinds._scoring import confusions, precision_recall_f1
@@ -221,6 +222,14 @@ class Features(Kind[FeaturesOptions, Tensor]):
         majority = overall.most_common(1)[0][0] if overall else ""
         best = {form: counts.most_common(1)[0][0] for form, counts in by_form.items()}
         return lambda row: {options.column: [best.get(word, majority) for word in row["words"]]}
+
+    @classmethod
+    def control(cls, options: FeaturesOptions, rows: Iterable[Row], *, seed: int) -> Callable[[Row], Annotation] | None:
+        """All features of some word of training data for each word type."""
+        features_of = PerType(
+            (features for row in rows for features in row.get(options.column) or () if features is not None), seed=seed
+        )
+        return lambda row: {options.column: [features_of(word) for word in row["words"]]}
 
 
 def _parsed(row: Row, column: str) -> list[Mapping[str, str] | None]:

@@ -25,6 +25,7 @@ from hiernlp.kinds._base import (
     label_space,
     pad,
 )
+from hiernlp.kinds._control import PerType
 from hiernlp.kinds._scorer import scorer
 from hiernlp.kinds._scoring import confusions, label_report, macro_f1
 from hiernlp.kinds._spans import legal_bio
@@ -148,3 +149,15 @@ class TokenLabels(Kind[TokenLabelsOptions, TagScores]):
         majority = overall.most_common(1)[0][0] if overall else None
         best = {form: counts.most_common(1)[0][0] for form, counts in by_form.items()}
         return lambda row: {options.column: [best.get(word, majority) for word in row["words"]]}
+
+    @classmethod
+    def control(
+        cls, options: TokenLabelsOptions, rows: Iterable[Row], *, seed: int
+    ) -> Callable[[Row], Annotation] | None:
+        """A label for each word type; none for IOB2 tags, of which random ones are no legal sequence."""
+        if options.bio:
+            return None
+        label_of = PerType(
+            (label for row in rows for label in row.get(options.column) or () if label is not None), seed=seed
+        )
+        return lambda row: {options.column: [label_of(word) for word in row["words"]]}

@@ -6,7 +6,15 @@ from hiernlp.recipe.files import available_recipes, available_tasks, load_recipe
 from hiernlp.recipe.places import resolve_feeds, resolve_place
 from hiernlp.recipe.schema import json_schema
 from hiernlp.recipe.settings import Recipe, TaskSettings
-from hiernlp.recipe.variants import only_tasks, single_task, with_training, without_idle_helpers
+from hiernlp.recipe.variants import (
+    only_tasks,
+    single_task,
+    unplaced_tasks,
+    untrained,
+    with_places,
+    with_training,
+    without_idle_helpers,
+)
 
 __all__ = [
     "Recipe",
@@ -19,6 +27,9 @@ __all__ = [
     "resolve_feeds",
     "resolve_place",
     "single_task",
+    "unplaced_tasks",
+    "untrained",
+    "with_places",
     "with_training",
     "without_idle_helpers",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from hiernlp.errors import RecipeError
 from hiernlp.model import Feed, Place
-from hiernlp.recipe.settings import ENCODER, FeedSettings, Mix, TaskSettings
+from hiernlp.recipe.settings import AUTO, ENCODER, FeedSettings, Mix, TaskSettings
 
 LEVELS = {"bottom": 0.0, "low": 0.25, "middle": 0.5, "high": 0.75, "top": 1.0}
 
@@ -17,13 +17,19 @@ def resolve_place(task: str, settings: TaskSettings, *, depth: int) -> Place:
     Fractions are rounded to the nearest layer, halves upward.
 
     Raises:
-        RecipeError: a layer is above the encoder's depth, or a mix ends below its beginning.
+        RecipeError: a layer is above the encoder's depth, a mix ends below its beginning, or the probe has yet to find
+            the layer.
 
     Example:
         >>> resolve_place("upos", TaskSettings(kind="token_labels", place=0.5), depth=6)
         Place(low=3, high=3)
     """
     place = settings.place
+    if place == AUTO:
+        raise RecipeError(
+            f"tasks.{task}.place: {AUTO!r} stands for a layer that the probe has yet to find, as `hiernlp train` and "
+            "`hiernlp compare` do first; give a number, or call hiernlp.experiment.with_probed_places"
+        )
     if isinstance(place, Mix):
         low, high = place.mix
     elif isinstance(place, int):

@@ -11,6 +11,7 @@ from hiernlp.encoding.corruption import ViewSettings
 from hiernlp.encoding.subwords import EncodingSettings
 from hiernlp.errors import did_you_mean
 from hiernlp.pairs import PairSettings
+from hiernlp.probing.settings import ProbeSettings
 from hiernlp.registry import Room, auxiliary, balancing, kinds, readers, sharing
 from hiernlp.settings import Settings
 from hiernlp.training.gain import GAIN, NO_LOSS
@@ -18,6 +19,8 @@ from hiernlp.training.schedules import Reversal, WeightSchedule
 from hiernlp.training.settings import SamplingSettings, TrainingSettings
 
 Level = Literal["bottom", "low", "middle", "high", "top"]
+AUTO = "auto"
+"""The place of a task whose layer the probe finds."""
 ENCODER = "encoder"
 """The target of a feed into the encoder's own states; no task may have this name."""
 CHOICES = ("mean", GAIN, NO_LOSS)
@@ -114,10 +117,11 @@ class TaskSettings(Settings):
     """Name of a kind: ``token_labels``, ``flat_spans``, ``nested_spans``, ``dependencies``, ``sentence_labels``, ..."""
     options: dict[str, Any] = {}
     """The kind's own settings."""
-    place: LayerNumber | Fraction | Level | Mix = "top"
+    place: LayerNumber | Fraction | Literal[Level, "auto"] | Mix = "top"
     """The layer that the task reads, counted from the embeddings (layer 0): a number, a fraction of the depth, a level
     (``bottom`` is layer 0, ``low`` a quarter of the depth, ``middle`` a half, ``high`` three quarters,
-    ``top`` all), or a learned mix of a range."""
+    ``top`` all), a learned mix of a range, or ``auto``: before training, the layer probe finds the smallest layer that
+    suits the task (see ``probe``)."""
     weight: float = Field(default=1.0, ge=0)
     """Weight of the task's loss."""
     learning_rate: float | None = Field(default=None, ge=0)
@@ -191,6 +195,7 @@ class Recipe(Settings):
     sampling: SamplingSettings = SamplingSettings()
     balancing: BalancingSettings = BalancingSettings()
     training: TrainingSettings = TrainingSettings()
+    probe: ProbeSettings = ProbeSettings()
 
     @model_validator(mode="after")
     def _names_fit(self) -> Recipe:
@@ -263,6 +268,13 @@ class Recipe(Settings):
                     )
         if self.training.select in self.tasks and self.tasks[self.training.select].auxiliary:
             raise ValueError(f"training.select: {self.training.select!r} is auxiliary; choose by another task")
+        return self
+
+    @model_validator(mode="after")
+    def _probe_fits(self) -> Recipe:
+        for task in self.probe.options:
+            if task not in self.tasks:
+                raise ValueError(f"probe.options: there is no task {task!r}{did_you_mean(task, self.tasks)}")
         return self
 
     @model_validator(mode="after")

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from hiernlp.errors import RecipeError, did_you_mean
-from hiernlp.recipe.settings import CHOICES, ENCODER, Recipe
+from hiernlp.recipe.settings import AUTO, CHOICES, ENCODER, Recipe
 
 
 def single_task(recipe: Recipe, task: str) -> Recipe:
@@ -21,6 +21,7 @@ def single_task(recipe: Recipe, task: str) -> Recipe:
     data = recipe.model_dump(mode="json", by_alias=True)
     data["tasks"] = {task: data["tasks"][task] | {"auxiliary": False}}
     data["feeds"] = []
+    data["probe"]["options"] = {t: options for t, options in data["probe"]["options"].items() if t == task}
     data["training"] |= {"select": "mean", "single_scores": None, "best_per_task": False, "successive": None}
     return Recipe.model_validate(data)
 
@@ -80,6 +81,7 @@ def only_tasks(
     if None not in needed:
         found = {name for names in needed for name in names or ()}
         data["corpora"] = {name: corpus for name, corpus in data["corpora"].items() if name in found} or data["corpora"]
+    data["probe"]["options"] = {t: options for t, options in data["probe"]["options"].items() if t in tasks}
     training = data["training"]
     if training["select"] not in (*CHOICES, *tasks):
         training["select"] = "mean"
@@ -98,6 +100,33 @@ def with_training(recipe: Recipe, **changes: Any) -> Recipe:  # noqa: ANN401 - v
     """
     data = recipe.model_dump(mode="json", by_alias=True)
     data["training"] |= changes
+    return Recipe.model_validate(data)
+
+
+def unplaced_tasks(recipe: Recipe) -> list[str]:
+    """Return the tasks whose place is left to the probe."""
+    return [task for task, settings in recipe.tasks.items() if settings.place == AUTO]
+
+
+def with_places(recipe: Recipe, places: Mapping[str, int]) -> Recipe:
+    """Return the recipe with some tasks at given layers."""
+    data = recipe.model_dump(mode="json", by_alias=True)
+    for task, place in places.items():
+        data["tasks"][task]["place"] = place
+    return Recipe.model_validate(data)
+
+
+def untrained(recipe: Recipe) -> Recipe:
+    """Return the recipe of the pretrained encoder as it is: shared by all tasks, with nothing fed into it.
+
+    Tasks whose place is left to the probe stand on top; where tasks stand makes no difference to the encoder.
+    """
+    data = recipe.model_dump(mode="json", by_alias=True)
+    for task in unplaced_tasks(recipe):
+        data["tasks"][task]["place"] = "top"
+    data["feeds"] = []
+    data["sharing"] = {}
+    data["encoder"] |= {"gradient_checkpointing": False, "compile": False}
     return Recipe.model_validate(data)
 
 

@@ -14,7 +14,7 @@ import torch
 
 import hiernlp
 from hiernlp.errors import HierNLPError
-from hiernlp.experiment import Run, prepare
+from hiernlp.experiment import Run, prepare, probe
 from hiernlp.hub import load_bundle
 from hiernlp.recipe import single_task, without_idle_helpers
 from hiernlp.recipe.files import validate_recipe
@@ -229,3 +229,17 @@ def test_variants_of_a_recipe_with_helpers(recipe_data: Make) -> None:
         single_task(recipe, "shape")
     idle = validate_recipe(helped(recipe_data, weight=0.0))
     assert list(without_idle_helpers(idle).tasks) == MAIN
+
+
+def test_helpers_and_the_probe(recipe_data: Make, tmp_path: Path) -> None:
+    data = helped(recipe_data, epochs=1)
+    data["tasks"]["people"]["place"] = "auto"
+    data["tasks"]["shape"] |= {"place": "auto", "weight": 0.0}  # an idle helper is not probed either
+    data["probe"] = {"sentences": 20, "epochs": 1}
+    trained(data, tmp_path / "model")
+    bundle = load_bundle(tmp_path / "model")
+    saved = validate_recipe(bundle.recipe)
+    assert isinstance(saved.tasks["people"].place, int)
+    # Of a trained model, the tasks that were saved are probed.
+    found = probe(saved, tmp_path / "probe", bundle=bundle)
+    assert set(found.places) == set(MAIN)

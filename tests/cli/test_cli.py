@@ -77,7 +77,7 @@ def check_mistake(result: Result, *parts: str) -> None:
         assert part in told[0]
 
 
-COMMANDS = ["train", "compare", "evaluate", "analyze", "tasks", "recipes", "schema"]
+COMMANDS = ["train", "compare", "probe", "evaluate", "analyze", "tasks", "recipes", "schema"]
 
 
 def test_help_imports_nothing_heavy() -> None:
