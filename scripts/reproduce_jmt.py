@@ -34,6 +34,7 @@ PACKAGES = ("hiernlp", "torch", "transformers", "accelerate", "datasets", "udtoo
 RECIPE = "jmt"
 BEGIN, END = "<!-- joint many-task: begin -->", "<!-- joint many-task: end -->"
 TASKS = ("upos", "xpos", "feats", "lemmas", "chunks", "dependencies", "relatedness", "entailment")
+PAIRS = "{from: similarity, to: relatedness}, {from: similarity, to: entailment}, {from: relatedness, to: entailment}"
 TOP = [f"tasks.{task}.place=top" for task in TASKS]
 BARE = [f"tasks.{task}.shortcut=false" for task in TASKS]
 TURNS = ["sampling.order=sequential"]
@@ -57,8 +58,9 @@ PUBLISHED = {
 2026-11-22), UDPipe's stand in the training logs of its released models, Stanza's in its documentation."""
 VARIANTS = {
     "the joint recipe itself": [],
-    "all tasks on the top layer": [*TOP, "feeds=[{from: relatedness, to: entailment}]"],
+    "all tasks on the top layer": [*TOP, f"feeds=[{PAIRS}]"],
     "without label feedback": ["feeds=[]"],
+    "without the similarity of sentences read apart": ["tasks.similarity.weight=0"],
     "without shortcut": BARE,
     "without the words' letter case": ["encoding.letter_case=false"],
     "without label feedback and shortcut": ["feeds=[]", *BARE],
@@ -125,7 +127,9 @@ def main() -> None:
     seeds = [int(seed) for seed in arguments.seeds.split(",") if seed]
     variant_seeds = [int(seed) for seed in arguments.variant_seeds.split(",") if seed]
     joint = [output / "main" / "joint" / f"seed-{seed}" for seed in seeds]
-    single = {task: [output / "main" / "single" / task / f"seed-{seed}" for seed in seeds] for task in recipe.tasks}
+    single = {
+        task: [output / "main" / "single" / task / f"seed-{seed}" for seed in seeds] for task in recipe.main_tasks
+    }
     share = [f"corpora.{corpus}.split.train={arguments.variant_share}" for corpus in recipe.corpora]
     variants: dict[str, list[Path]] = {}
     main_runs = [Job(f"seed {seed}", compare(output / "main", str(seed), paths)) for seed in seeds]

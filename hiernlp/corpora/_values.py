@@ -54,8 +54,8 @@ class TableOptions(Settings):
     """Split ``text`` at blanks only."""
     language: str = "en"
     """The language whose rules split ``text`` into words."""
-    columns: dict[str, ColumnName] = Field(min_length=1)
-    """The annotations, each with its column."""
+    columns: dict[str, ColumnName] = {}
+    """The annotations, each with its column; none for text without any, which hints alone can use."""
     types: dict[str, ValueType] = Field(default={})
     """How annotations are read: label (the default), number, labels, tags, heads or spans."""
     scheme: Scheme = "auto"

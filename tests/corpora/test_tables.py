@@ -252,7 +252,6 @@ def test_numbers_of_columns_out_of_range_and_names_without_header(write):
     [
         ({"columns": {"y": "y"}}, "expected either `text` or `words`"),
         ({"text": "t", "words": "w", "columns": {"y": "y"}}, "expected either `text` or `words`"),
-        ({"text": "t", "columns": {}}, "at least 1 item"),
         ({"text": "t", "columns": {"words": "y"}}, "cannot be called 'words'"),
         ({"text": "t", "columns": {"y": "y"}, "types": {"z": "label"}}, "no annotation 'z'"),
         ({"text": "t", "columns": {"y": "y"}, "types": {"y": "tags"}}, "annotates words"),
@@ -329,3 +328,10 @@ def test_pairs_of_a_real_corpus(real_data: Path) -> None:
         assert {1.0, 5.0} <= set(rows["relatedness"][:])
         assert all(1 <= score <= 5 for score in rows["relatedness"][:])
         assert set(rows["entailment"][:]) == {"NEUTRAL", "ENTAILMENT", "CONTRADICTION"}
+
+
+def test_text_without_annotations(tmp_path: Path) -> None:
+    path = tmp_path / "plain.tsv"
+    path.write_text("A cat sleeps.\t1\nWhy?\t0\n", encoding="utf-8")
+    found = rows_of(path, header=False, text=0)
+    assert [row["words"] for row in found] == [["A", "cat", "sleeps", "."], ["Why", "?"]]
