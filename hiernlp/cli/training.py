@@ -65,7 +65,9 @@ def train_command(
         if single_tasks:
             alone = {task: read_scores(output / TRAINING / SINGLE / task).get(task) for task in results}
             single = {task: found["values"][found["main"]] for task, found in alone.items() if found}
-        Console(quiet=silent).print(scores_table(results, baselines=baselines, single=single))
+        helpers = {f"({task})": found for task, found in read_scores(output, of="auxiliary").items()}
+        baselines |= {task: found["baseline"] for task, found in helpers.items()}
+        Console(quiet=silent).print(scores_table(results | helpers, baselines=baselines, single=single))
     say(console, f"model in {output}; curves in {output / TRAINING / CURVES}")
     return 0
 

@@ -7,7 +7,7 @@ import platform
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import transformers
@@ -34,10 +34,10 @@ def is_finished(folder: Path) -> bool:
     return last.get("event") == "end" and last["reason"] != "interrupted"
 
 
-def read_scores(folder: Path) -> dict[str, Any]:
-    """Return the tasks' scores that a model folder holds; none if there was no development data."""
+def read_scores(folder: Path, *, of: Literal["tasks", "auxiliary"] = "tasks") -> dict[str, Any]:
+    """Return the scores that a model folder holds of main or of auxiliary tasks; none without development data."""
     path = folder / SCORES
-    return json.loads(path.read_text(encoding="utf-8"))["tasks"] if path.exists() else {}
+    return json.loads(path.read_text(encoding="utf-8")).get(of, {}) if path.exists() else {}
 
 
 def main_value(scores: Mapping[str, Any]) -> float:

@@ -144,6 +144,18 @@ def test_train_evaluate_analyze(cli: Callable[..., Result], recipe: Path, tmp_pa
     assert "cat" in analyzed.out
 
 
+def test_helpers_stand_in_brackets(cli: Callable[..., Result], recipe: Path, tmp_path: Path) -> None:
+    data = yaml.safe_load(recipe.read_text(encoding="utf-8"))
+    data["tasks"]["look"] = {"hint": {"maker": "suffix", "options": {"min_count": 1}}, "place": 1}
+    recipe.write_text(yaml.safe_dump(data), encoding="utf-8")
+    trained = cli("train", recipe, "--output", tmp_path / "model", "--quiet", "--set", "training.epochs=1")
+    assert trained.code == 0, trained.err
+    assert "(look)" in trained.out
+    assert "(upos)" not in trained.out
+    evaluated = cli("evaluate", tmp_path / "model", "--json")
+    assert set(json.loads(evaluated.out)["tasks"]) == {"upos", "type"}
+
+
 def test_a_run_is_drawn_again(cli: Callable[..., Result], recipe: Path, tmp_path: Path) -> None:
     folder = tmp_path / "model"
     assert cli("train", recipe, "--output", folder, "--quiet").code == 0
