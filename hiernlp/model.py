@@ -21,8 +21,8 @@ from hiernlp.encoding.letter_case import CASES
 from hiernlp.encoding.pairs import PairBatch
 from hiernlp.errors import HierNLPError, did_you_mean
 from hiernlp.kinds._base import Kind, Targets
+from hiernlp.modules import ByTask, ScalarMix, reverse, zero_linear
 from hiernlp.pairs import PairReading
-from hiernlp.reversal import reverse
 from hiernlp.sharing._base import Scheme
 
 
@@ -57,27 +57,6 @@ class Feed:
     def key(self) -> str:
         """Name of the feed's parameters."""
         return f"{self.source}->{self.target or 'encoder'}"
-
-
-class ScalarMix(nn.Module):
-    """gamma * sum_l softmax(a)_l h^(l); a begins at 0 and gamma at 1, which is the plain mean."""
-
-    def __init__(self, layers: int) -> None:
-        super().__init__()
-        self.logits = nn.Parameter(torch.zeros(layers))
-        self.gamma = nn.Parameter(torch.ones(()))
-
-    def forward(self, states: Sequence[Tensor]) -> Tensor:
-        """Return the mix of the layers' states, all of one shape."""
-        weights = self.logits.softmax(0)
-        return self.gamma * torch.stack([w * s for w, s in zip(weights, states, strict=True)]).sum(0)
-
-
-class ByTask(nn.ModuleDict):
-    """Modules by task, whatever a task is called: ``nn.ModuleDict`` itself refuses names such as ``type``."""
-
-    def add_module(self, name: str, module: nn.Module | None) -> None:
-        self._modules[name] = module  # pyright: ignore[reportArgumentType] - as in torch
 
 
 class HierarchicalModel(nn.Module):
@@ -131,7 +110,7 @@ class HierarchicalModel(nn.Module):
             }
         )
         self.case_embedding = nn.Parameter(torch.zeros(len(CASES), size)) if letter_case else None
-        self.shortcuts = ByTask({task: _zero_linear(size) for task in shortcuts})
+        self.shortcuts = ByTask({task: zero_linear(size) for task in shortcuts})
         self.mixes = ByTask(
             {task: ScalarMix(place.high - place.low + 1) for task, place in places.items() if place.is_mix}
         )
@@ -503,9 +482,3 @@ class HierarchicalModel(nn.Module):
 def _safe(key: str) -> str:
     """Return a feed's name in a form that parameters may have (no dots)."""
     return key.replace(".", "_")
-
-
-def _zero_linear(size: int) -> nn.Linear:
-    linear = nn.Linear(size, size, bias=False)
-    nn.init.zeros_(linear.weight)
-    return linear

@@ -18,7 +18,8 @@ from hiernlp.kinds.dependencies import Dependencies, DependenciesOptions
 from hiernlp.kinds.flat_spans import FlatSpans, FlatSpansOptions
 from hiernlp.kinds.sentence_labels import SentenceLabels, SentenceLabelsOptions
 from hiernlp.kinds.token_labels import TokenLabels, TokenLabelsOptions
-from hiernlp.model import Feed, HierarchicalModel, Place, ScalarMix
+from hiernlp.model import Feed, HierarchicalModel, Place
+from hiernlp.modules import ScalarMix
 from hiernlp.prediction import predict
 from hiernlp.sharing.hard import Hard, HardOptions
 

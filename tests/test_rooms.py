@@ -22,7 +22,7 @@ ORDER = [
     "kinds",
     "auxiliary",
     "pairs",
-    "reversal",
+    "modules",
     "sharing",
     "model",
     "prediction",

@@ -11,6 +11,6 @@ surveyed by Ruder (2017), section 8.
 from __future__ import annotations
 
 from hiernlp.auxiliary._columns import add_hint
-from hiernlp.auxiliary._words import read_hidden
+from hiernlp.auxiliary._words import read_words
 
-__all__ = ["add_hint", "read_hidden"]
+__all__ = ["add_hint", "read_words"]

@@ -79,8 +79,3 @@ def read_words(name: str, *, base: Path) -> frozenset[str]:
     if not first:
         raise DataError(f"{path}: expected a word a line, found none")
     return frozenset(first)
-
-
-def read_hidden(name: str | None, *, base: Path) -> frozenset[str]:
-    """Return the words that a task's view hides, as :func:`read_words`; none if it names no list."""
-    return frozenset() if name is None else read_words(name, base=base)

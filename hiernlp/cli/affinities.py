@@ -71,7 +71,7 @@ def affinity_command(
         return 128 + stopped.number
     found = gather(
         measurements,
-        tasks=list(recipe.tasks),
+        tasks=list(run.experiment.recipe.tasks),
         steps=run.steps,
         steps_of_recipe=run.steps_of_recipe,
         every=every,

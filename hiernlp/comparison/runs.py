@@ -40,7 +40,8 @@ def begin(recipe: Recipe, folder: Path, *, told: Told | None = None) -> Recipe:
         with_known_scores(recipe)
     recipe = placed(recipe, folder, told=told)
     experiment = prepare(recipe)
-    scored = list(dict.fromkeys(task for split in experiment.dev.values() for task in split.tasks))
+    tested = dict.fromkeys(task for split in experiment.dev.values() for task in split.tasks)
+    scored = [task for task in tested if task in recipe.main_tasks]
     if not scored:
         raise RecipeError("corpora: a comparison needs development data, and no corpus has any; add dev or split: dev")
     if recipe.training.select not in (GAIN, NO_LOSS):

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import platform
 import shutil
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
 
 from hiernlp.errors import HierNLPError, RecipeError, did_you_mean
-from hiernlp.experiment.folders import dumped
+from hiernlp.experiment.folders import dumped, today, versions
 from hiernlp.experiment.preparation import prepare, reopen
-from hiernlp.hub.folder import Bundle, library_version
+from hiernlp.hub.folder import Bundle
 from hiernlp.prediction import choose_device
 from hiernlp.probing.folder import begin, fingerprint
 from hiernlp.probing.prober import ProbeEvent, Prober, TaskProbed, stored_results
@@ -109,13 +106,8 @@ def probe(
         probed=_probed(recipe, experiment.bundle, trained=bundle is not None),
         seed=recipe.training.seed,
         command=command,
-        date=datetime.now(UTC).strftime("%Y-%m-%d"),
-        versions={
-            "hiernlp": library_version(),
-            "torch": str(torch.__version__),
-            "transformers": transformers.__version__,
-            "python": platform.python_version(),
-        },
+        date=today(),
+        versions=versions(),
     )
     write_report(result, folder)
     return result
@@ -173,9 +165,7 @@ def _identity(recipe: Recipe, tasks: Sequence[str], *, weights: str | None = Non
     data["probe"].pop("share")
     return {
         **{key: data[key] for key in ("encoder", "encoding", "corpora", "probe")},
-        "tasks": {
-            t: {key: data["tasks"][t][key] for key in ("kind", "options", "pair", "corpora", "hint")} for t in tasks
-        },
+        "tasks": {task: {key: data["tasks"][task][key] for key in PROBED_BY} for task in tasks},
         "seed": recipe.training.seed,
         "weights": weights,
     }

@@ -9,7 +9,7 @@ from typing import Any
 
 from accelerate.utils import set_seed
 
-from hiernlp.auxiliary import add_hint, read_hidden
+from hiernlp.auxiliary import add_hint, read_words
 from hiernlp.corpora import SECOND, load_corpus
 from hiernlp.encoder import Encoder, load_config, resolve_encoder
 from hiernlp.encoding.corruption import Corruption
@@ -122,7 +122,9 @@ def prepare(recipe: Recipe, *, base: Path | None = None) -> Experiment:
         recipe=dumped(recipe),
     )
     corruptions = {
-        task: Corruption.of(s.view, subwords, hidden=read_hidden(s.view.hide, base=base))
+        task: Corruption.of(
+            s.view, subwords, hidden=frozenset() if s.view.hide is None else read_words(s.view.hide, base=base)
+        )
         for task, s in recipe.tasks.items()
         if s.view is not None
     }

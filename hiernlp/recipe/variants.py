@@ -35,13 +35,8 @@ def without_idle_helpers(recipe: Recipe) -> Recipe:
     ordered = sorted(kept, key=lambda task: kept[task].auxiliary)
     if ordered == list(recipe.tasks):
         return recipe
-    data = recipe.model_dump(mode="json", by_alias=True)
+    data = only_tasks(recipe, ordered).model_dump(mode="json", by_alias=True)
     data["tasks"] = {task: data["tasks"][task] for task in ordered}
-    data["feeds"] = [
-        {**feed, "to": to}
-        for feed in data["feeds"]
-        if feed["from"] in kept and (to := [target for target in feed["to"] if target in (ENCODER, *kept)])
-    ]
     return Recipe.model_validate(data)
 
 

@@ -143,6 +143,7 @@ class BatchBuilder:
         split = self.splits[corpus]
         tasks = split.tasks if tasks is None else tasks
         mean, multiple = self.encoding.subword == "mean", self.encoding.pad_to_multiple
+        sentences: list[Subwords] = []
         if split.has_pairs:
             words = collate_pairs(
                 split.pairs(indices),
@@ -153,7 +154,8 @@ class BatchBuilder:
                 pad_to_multiple=multiple,
             )
         else:
-            words = collate(split.subwords(indices), self.encoder, mean=mean, pad_to_multiple=multiple)
+            sentences = split.subwords(indices)
+            words = collate(sentences, self.encoder, mean=mean, pad_to_multiple=multiple)
         columns = {"words"}.union(*(type(self.heads[t]).columns(self.heads[t].options) for t in tasks))
         rows = list(split.rows(indices, columns=sorted(columns)))
         size = max(words.lengths)
@@ -161,7 +163,7 @@ class BatchBuilder:
         of_task = dict.fromkeys(tasks, rows)
         for number, task in enumerate(task for task in tasks if task in self.corruptions):
             # Drawn by the batch's sentences, whose company is another one in every epoch.
-            seen = see(split, indices, self.corruptions[task], rows, head=self.heads[task], seed=[number, *indices])
+            seen = see(sentences, rows, self.corruptions[task], head=self.heads[task], seed=[number, *indices])
             views[task] = collate(seen.sentences, self.encoder, mean=mean, pad_to_multiple=multiple)
             of_task[task] = seen.rows
         targets = {
@@ -185,25 +187,23 @@ class Seen:
 
 
 def see(
-    split: EncodedSplit,
-    indices: Sequence[int],
-    corruption: Corruption,
+    sentences: Sequence[Subwords],
     rows: Sequence[Row],
+    corruption: Corruption,
     *,
     head: Kind[Any, Any],
     seed: Sequence[int],
 ) -> Seen:
-    """Return sentences of a split as a task sees them that does not read the sentences themselves.
+    """Return sentences as a task sees them that does not read the sentences themselves.
 
     Args:
-        split: the split.
-        indices: the numbers of the sentences.
+        sentences: their subwords.
+        rows: their annotations, with their ``words``.
         corruption: how they are changed.
-        rows: their annotations.
         head: the task's kind.
         seed: what decides what is drawn.
     """
-    changed = corruption(split.subwords(indices), split.words(indices), seed=seed)
+    changed = corruption(sentences, [row["words"] for row in rows], seed=seed)
     if changed.chosen is None or type(head).level != "token":
         return Seen(changed.sentences, list(rows))
     columns = type(head).columns(head.options)

@@ -52,6 +52,8 @@ def evaluate(
         wanted = [t for t in model.tasks if t in split.tasks and (tasks is None or t in tasks)]
         if not wanted:
             continue
+        # What tasks with a view of their own see, for their predictions here and their gold answers below.
+        seen = {t: _seen(model.heads[t], split, corruptions[t]) for t in wanted if t in corruptions}  # pyright: ignore[reportArgumentType]
         mine = list(range(process, len(split), processes))
         results: list[tuple[int, dict[str, Annotation]]] = []
         for at in range(0, len(mine), CHUNK):
@@ -66,11 +68,9 @@ def evaluate(
                     if split.has_pairs
                     else predict(model, split.subwords(chunk), words, tasks=plain, **how)
                 )
-            for task in wanted:
-                if task in corruptions:
-                    seen = _seen(model.heads[task], split, chunk, corruptions[task])  # pyright: ignore[reportArgumentType]
-                    answers = predict(model, seen.sentences, words, tasks=[task], **how)
-                    annotations = [found | more for found, more in zip(annotations, answers, strict=True)]
+            for task, view in seen.items():
+                answers = predict(model, [view.sentences[i] for i in chunk], words, tasks=[task], **how)
+                annotations = [found | more for found, more in zip(annotations, answers, strict=True)]
             results += zip(chunk, annotations, strict=True)
         if processes > 1:
             results = sorted(gather_object(results), key=lambda item: item[0])
@@ -78,18 +78,16 @@ def evaluate(
         names = sorted({"words", *(c for columns in by_task.values() for c in columns)})
         rows = list(split.rows(columns=names))
         for task in wanted:
-            answered = rows
-            if task in corruptions:
-                answered = _seen(model.heads[task], split, range(len(split)), corruptions[task]).rows  # pyright: ignore[reportArgumentType]
-            gold.setdefault(task, []).extend(answered)
+            gold.setdefault(task, []).extend(seen[task].rows if task in seen else rows)
             predicted.setdefault(task, []).extend(annotation[task] for _, annotation in results)
     return {task: score(model.heads[task], gold[task], predicted[task]) for task in model.tasks if task in gold}  # pyright: ignore[reportArgumentType]
 
 
-def _seen(head: Kind[Any, Any], split: EncodedSplit, indices: Sequence[int], corruption: Corruption) -> Seen:
-    """Return sentences as a task sees them: drawn one by one, so that no other sentence has a say."""
-    rows = split.rows(indices, columns=["words", *columns_of(head)])
-    found = [see(split, [i], corruption, [row], head=head, seed=[i]) for i, row in zip(indices, rows, strict=True)]
+def _seen(head: Kind[Any, Any], split: EncodedSplit, corruption: Corruption) -> Seen:
+    """Return a split as a task sees it: drawn sentence by sentence, so that no other sentence has a say."""
+    rows = split.rows(columns=["words", *columns_of(head)])
+    pairs = zip(split.subwords(range(len(split))), rows, strict=True)
+    found = [see([sentence], [row], corruption, head=head, seed=[i]) for i, (sentence, row) in enumerate(pairs)]
     return Seen([s for seen in found for s in seen.sentences], [row for seen in found for row in seen.rows])
 
 

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,34 +16,10 @@ import pytest
 import yaml
 from udtools.udeval import load_conllu
 
-from hiernlp.cli import main
 from hiernlp.experiment import Run
 from hiernlp.recipe.files import validate_recipe
 
-
-@dataclass
-class Result:
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
-    """Return a function that runs a command in this process."""
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def run(*arguments: Any, stdin: bytes = b"") -> Result:
-        capsys.readouterr()
-        monkeypatch.setattr(sys, "argv", ["hiernlp", *map(str, arguments)])
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        code = ended.value.code
-        return Result(0 if code is None else int(code), out, err)
-
-    return run
+Cli = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +42,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
-def check_mistake(result: Result, *parts: str) -> None:
+def check_mistake(result: Any, *parts: str) -> None:
     assert result.code == 2, result
     assert result.out == ""
     told = [line for line in result.err.splitlines() if not line.startswith("preparing ")]
@@ -100,12 +75,12 @@ assert not heavy, heavy
     assert "--single-tasks" in done.stdout
 
 
-def test_listings(cli: Callable[..., Result]) -> None:
+def test_listings(cli: Cli) -> None:
     assert "upos" in cli("tasks").out
     assert "sample" in cli("recipes").out
 
 
-def test_schema_covers_all_parts(cli: Callable[..., Result]) -> None:
+def test_schema_covers_all_parts(cli: Cli) -> None:
     from hiernlp.registry import balancing, kinds, readers, sharing
 
     found = json.loads(cli("schema").out)
@@ -123,7 +98,7 @@ def test_schema_covers_all_parts(cli: Callable[..., Result]) -> None:
             assert set(found["$defs"][options]["properties"]) == set(room.load(name).Options.model_fields)
 
 
-def test_train_evaluate_analyze(cli: Callable[..., Result], recipe: Path, tmp_path: Path) -> None:
+def test_train_evaluate_analyze(cli: Cli, recipe: Path, tmp_path: Path) -> None:
     output = tmp_path / "model"
     trained = cli("train", recipe, "-o", output, "-q", "--set", "training.epochs=2", "--set", "tasks.upos.weight=0.5")
     assert trained.code == 0, trained.err
@@ -144,7 +119,7 @@ def test_train_evaluate_analyze(cli: Callable[..., Result], recipe: Path, tmp_pa
     assert "cat" in analyzed.out
 
 
-def test_helpers_stand_in_brackets(cli: Callable[..., Result], recipe: Path, tmp_path: Path) -> None:
+def test_helpers_stand_in_brackets(cli: Cli, recipe: Path, tmp_path: Path) -> None:
     data = yaml.safe_load(recipe.read_text(encoding="utf-8"))
     data["tasks"]["look"] = {"hint": {"maker": "suffix", "options": {"min_count": 1}}, "place": 1}
     recipe.write_text(yaml.safe_dump(data), encoding="utf-8")
@@ -156,7 +131,7 @@ def test_helpers_stand_in_brackets(cli: Callable[..., Result], recipe: Path, tmp
     assert set(json.loads(evaluated.out)["tasks"]) == {"upos", "type"}
 
 
-def test_a_run_is_drawn_again(cli: Callable[..., Result], recipe: Path, tmp_path: Path) -> None:
+def test_a_run_is_drawn_again(cli: Cli, recipe: Path, tmp_path: Path) -> None:
     folder = tmp_path / "model"
     assert cli("train", recipe, "--output", folder, "--quiet").code == 0
     drawn = folder / "training" / "curves.png"
@@ -169,7 +144,7 @@ def test_a_run_is_drawn_again(cli: Callable[..., Result], recipe: Path, tmp_path
     check_mistake(cli("plot", tmp_path), "log.jsonl", "the folder of `hiernlp train`")
 
 
-def test_all_kinds_score_as_in_training(cli: Callable[..., Result], model: Path) -> None:
+def test_all_kinds_score_as_in_training(cli: Cli, model: Path) -> None:
     scores = json.loads((model / "scores.json").read_text())["tasks"]
     found = json.loads(cli("evaluate", model, "--json").out)["tasks"]
     assert set(found) == set(scores)
@@ -177,7 +152,7 @@ def test_all_kinds_score_as_in_training(cli: Callable[..., Result], model: Path)
         assert figures == {key: scores[task][key] for key in figures}
 
 
-def test_evaluate_choices(cli: Callable[..., Result], model: Path, corpora: Path) -> None:
+def test_evaluate_choices(cli: Cli, model: Path, corpora: Path) -> None:
     shown = cli("evaluate", model, "--tasks", "upos,mood", "--labels").out
     assert "NOUN" in shown
     assert "happy" in shown
@@ -196,9 +171,7 @@ def test_evaluate_choices(cli: Callable[..., Result], model: Path, corpora: Path
     assert given == {task: whole[task] for task in whole if task in of_pairs}
 
 
-def test_a_cut_share_is_the_same_share(
-    cli: Callable[..., Result], recipe_data: Callable[..., dict[str, Any]], tmp_path: Path
-) -> None:
+def test_a_cut_share_is_the_same_share(cli: Cli, recipe_data: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
     data = recipe_data(["upos"], epochs=1)
     del data["corpora"]["ud"]["dev"]
     data["corpora"]["ud"]["split"] = {"dev": 0.2, "test": 0.1}
@@ -214,9 +187,7 @@ def test_a_cut_share_is_the_same_share(
     assert words[1] < words[0] < words[2]
 
 
-def test_a_table_of_sentences(
-    cli: Callable[..., Result], recipe_data: Callable[..., dict[str, Any]], tmp_path: Path
-) -> None:
+def test_a_table_of_sentences(cli: Cli, recipe_data: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
     rows = [("the kind cat sees mary", "happy"), ("a big dog sees john", "plain")] * 8
     (tmp_path / "x.csv").write_text("sentence,mood\n" + "".join(f"{a},{b}\n" for a, b in rows))
     data = recipe_data(["upos"], epochs=1)
@@ -246,9 +217,7 @@ def interrupt_after(monkeypatch: pytest.MonkeyPatch, lines: int) -> None:
     monkeypatch.setattr(_runs.RunLog, "write", write)
 
 
-def test_interrupted_and_resumed(
-    cli: Callable[..., Result], recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_interrupted_and_resumed(cli: Cli, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = ["train", recipe, "-o", tmp_path / "a b", "-q", "--set", "training.log_every=1"]
     with monkeypatch.context() as patched:
         interrupt_after(patched, 2)
@@ -263,9 +232,7 @@ def test_interrupted_and_resumed(
     check_mistake(cli(*arguments, "--resume"), "no training state to go on from")
 
 
-def test_single_tasks_and_going_on(
-    cli: Callable[..., Result], recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_single_tasks_and_going_on(cli: Cli, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     output = tmp_path / "m"
     assert cli("train", recipe, "-o", output, "-q").code == 0
     arguments = ["train", recipe, "-o", output, "-q", "--resume", "--single-tasks"]
@@ -297,14 +264,12 @@ def test_single_tasks_and_going_on(
         (["--set", "tasks.upos.place=9"], "tasks.upos.place"),
     ],
 )
-def test_mistakes_in_a_recipe(
-    cli: Callable[..., Result], recipe: Path, tmp_path: Path, change: list[str], message: str
-) -> None:
+def test_mistakes_in_a_recipe(cli: Cli, recipe: Path, tmp_path: Path, change: list[str], message: str) -> None:
     check_mistake(cli("train", recipe, "-o", tmp_path / "m", *change), message)
     assert not (tmp_path / "m").exists()
 
 
-def test_mistakes_of_training(cli: Callable[..., Result], recipe: Path, tmp_path: Path) -> None:
+def test_mistakes_of_training(cli: Cli, recipe: Path, tmp_path: Path) -> None:
     check_mistake(cli("train", tmp_path / "recip.yaml", "-o", tmp_path / "m"), "did you mean", "recipe.yaml")
     check_mistake(cli("train", "no-such-recipe", "-o", tmp_path / "m"), "there is no such recipe")
     (tmp_path / "full").mkdir()
@@ -314,7 +279,7 @@ def test_mistakes_of_training(cli: Callable[..., Result], recipe: Path, tmp_path
     assert contents(tmp_path / "full") == {"thesis.tex": b"x"}
 
 
-def test_mistakes_of_evaluation(cli: Callable[..., Result], model: Path, corpora: Path, tmp_path: Path) -> None:
+def test_mistakes_of_evaluation(cli: Cli, model: Path, corpora: Path, tmp_path: Path) -> None:
     check_mistake(cli("evaluate", tmp_path / "nowhere"), "expected a model folder, found nothing")
     check_mistake(cli("evaluate", model, "--tasks", "upso"), "did you mean 'upos'")
     check_mistake(cli("evaluate", model, "--tasks", " , "), "--tasks: expected names of tasks")
@@ -338,7 +303,7 @@ def test_mistakes_of_evaluation(cli: Callable[..., Result], model: Path, corpora
     check_mistake(cli("analyze", model.parent / "cut", stdin=b"x"), "the weights cannot be read")
 
 
-def test_mistakes_of_analysis(cli: Callable[..., Result], model: Path, tmp_path: Path) -> None:
+def test_mistakes_of_analysis(cli: Cli, model: Path, tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text("the cat")
     (tmp_path / "other.txt").write_text("the cat")
     (tmp_path / "latin.txt").write_bytes(b"the\nna\xefve cat")
@@ -383,7 +348,7 @@ GOLD = """\
 
 
 @pytest.mark.parametrize("change", ["plain", "crlf", "bom", "no end"])
-def test_conllu_keeps_all_that_is_not_predicted(cli: Callable[..., Result], model: Path, change: str) -> None:
+def test_conllu_keeps_all_that_is_not_predicted(cli: Cli, model: Path, change: str) -> None:
     # The gold annotation is a cycle, has two roots, and its entities never close: analysis asks for none of it.
     text = {"crlf": GOLD.replace("\n", "\r\n"), "bom": "\ufeff" + GOLD, "no end": GOLD.rstrip("\n")}.get(change, GOLD)
     done = cli("analyze", model, "--input", "conllu", "-f", "conllu", stdin=text.encode())
@@ -413,9 +378,7 @@ def test_conllu_keeps_all_that_is_not_predicted(cli: Callable[..., Result], mode
         ("3\tcats\t_\t_\t_\t_\t1\tdep\t_\t_", "line 2: expected word 2"),
     ],
 )
-def test_a_malformed_line_is_named(
-    cli: Callable[..., Result], model: Path, tmp_path: Path, line: str, message: str
-) -> None:
+def test_a_malformed_line_is_named(cli: Cli, model: Path, tmp_path: Path, line: str, message: str) -> None:
     file = tmp_path / "x.conllu"
     file.write_text(f"1\tthe\t_\t_\t_\t_\t0\troot\t_\t_\n{line}\n\n")
     check_mistake(cli("analyze", model, file), f"x.conllu, {message}")
@@ -423,7 +386,7 @@ def test_a_malformed_line_is_named(
 
 @pytest.mark.parametrize("form", ["table", "json", "conllu"])
 @pytest.mark.parametrize("given_as", ["text", "conllu"])
-def test_hostile_input(cli: Callable[..., Result], model: Path, tmp_path: Path, form: str, given_as: str) -> None:
+def test_hostile_input(cli: Cli, model: Path, tmp_path: Path, form: str, given_as: str) -> None:
     words = ["\U0001f600", "\u200b", "\x01", "\x00", "a" * 10_000, "\ufeff", "#", "\u202e", "e\u0301"]
     if given_as == "text":
         texts = ["", " \n", *words, " ".join(words)]
@@ -444,7 +407,7 @@ def test_hostile_input(cli: Callable[..., Result], model: Path, tmp_path: Path, 
         assert len(loaded.words) >= len(words)
 
 
-def test_a_picture_and_several_files(cli: Callable[..., Result], model: Path, tmp_path: Path) -> None:
+def test_a_picture_and_several_files(cli: Cli, model: Path, tmp_path: Path) -> None:
     for name in ("a.txt", "b.txt"):
         (tmp_path / name).write_text(f"{name[0]} cat sees mary.")
     done = cli("analyze", model, tmp_path / "a.txt", tmp_path / "b.txt", "-f", "json", "--picture", tmp_path / "p.svg")
@@ -454,7 +417,7 @@ def test_a_picture_and_several_files(cli: Callable[..., Result], model: Path, tm
 
 
 def test_what_the_system_refuses_is_one_line(
-    cli: Callable[..., Result], model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cli: Cli, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: Any, **__: Any) -> Any:
         raise PermissionError(13, "Permission denied", "/read/only")
@@ -464,7 +427,7 @@ def test_what_the_system_refuses_is_one_line(
     check_mistake(done, "hiernlp: /read/only: Permission denied")
 
 
-def test_pairs_on_the_command_line(cli: Callable[..., Result], model: Path, tmp_path: Path) -> None:
+def test_pairs_on_the_command_line(cli: Cli, model: Path, tmp_path: Path) -> None:
     (tmp_path / "pairs.tsv").write_bytes(b"the cat sees a dog\ta dog\r\n\r\nmary\tjohn\n")
     found = cli("analyze", model, tmp_path / "pairs.tsv", "--input", "pairs", "--format", "json")
     assert found.code == 0, found.err

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from hiernlp.errors import DataError, RecipeError
-from hiernlp.model import ScalarMix
+from hiernlp.modules import ScalarMix
 from hiernlp.pairs import PairSettings
 from hiernlp.probing.probes import CumulativeMixes, Example, ProbedTask, Probes, mean_losses, probe_task
 from hiernlp.probing.settings import ProbeSettings
