@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -54,6 +54,6 @@ class Maker(ABC, Generic[Options]):
     def label(self, row: Row) -> Any:  # noqa: ANN401 - as the shape says
         """Return a sentence's value, None where it has none."""
 
-    def labels(self, rows: Sequence[Row]) -> list[Any]:
-        """Return the values of a whole split, whose sentences are in the corpus's order."""
-        return [self.label(row) for row in rows]
+    def labels(self, rows: Iterable[Row]) -> Iterator[Any]:
+        """Yield the values of a whole split, whose sentences come in the corpus's order."""
+        return map(self.label, rows)

@@ -73,9 +73,9 @@ def add_hint(
             present = [
                 column for column in ("words", *needs, "document", "file", "line") if column in rows.column_names
             ]
-            sentences = [dict(row) | {NAMED: name} for row in rows.select_columns(present)]
+            sentences = (dict(row) | {NAMED: name} for row in rows.select_columns(present))
             try:
-                values = instance.labels(sentences)
+                values = list(instance.labels(sentences))
             except HierNLPError as error:
                 raise type(error)(f"tasks.{task}.hint: {error}") from None
             prints = "".join(s["train"]._fingerprint for s in fitting.values())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import chain, repeat
 
 from pydantic import Field
 
@@ -39,13 +41,17 @@ class Following(Maker[FollowingOptions]):
     def label(self, row: Row) -> None:
         """Return nothing: a sentence by itself has no next one."""
 
-    def labels(self, rows: Sequence[Row]) -> list[str | None]:
-        column, distance = self.options.column, self.options.distance
-        values: list[str | None] = []
-        for row, later in zip(rows, [*rows[distance:], *[None] * min(distance, len(rows))], strict=True):
-            value = later[column] if later is not None and self._together(row, later) else None
-            values.append(None if value is None else str(value))
-        return values
+    def labels(self, rows: Iterable[Row]) -> Iterator[str | None]:
+        ahead = deque[Row | None]()
+        for later in chain(rows, repeat(None, self.options.distance)):
+            ahead.append(later)
+            if len(ahead) <= self.options.distance:
+                continue
+            row = ahead.popleft()
+            if row is None:  # fewer sentences than the distance
+                continue
+            value = later[self.options.column] if later is not None and self._together(row, later) else None
+            yield None if value is None else str(value)
 
     def _together(self, row: Row, later: Row) -> bool:
         marked = row["document"] is not None or (self.options.whole_files and row["file"] is not None)

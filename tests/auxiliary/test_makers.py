@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hiernlp.auxiliary import _words, add_hint
+from hiernlp.auxiliary.following import Following, FollowingOptions
 from hiernlp.auxiliary.frequency import Frequency, FrequencyOptions
 from hiernlp.auxiliary.marked import Marked, MarkedOptions
 from hiernlp.auxiliary.shape import punctuation_class, word_shape
@@ -132,6 +133,18 @@ def test_columns_of_a_corpus(corpus: dict[str, Any]) -> None:
         == [["(rare)"]] + [["(rare)", "(rare)"]] + [["(rare)"]] * 2
     )
     assert hint(corpus, "corpus")["train"] == ["c"] * 4
+
+
+@given(st.lists(st.sampled_from("ab"), max_size=7), st.integers(1, 9))
+def test_what_follows_is_that_of_a_plain_search(documents: list[str], distance: int) -> None:
+    rows = [{"document": name, "file": "f", "kind": i} for i, name in enumerate(documents)]
+    maker = Following(FollowingOptions(column="kind", distance=distance), base=Path())
+    later = [*documents[distance:], *[None] * len(documents)]
+    expected = [
+        str(i + distance) if name == then else None
+        for i, (name, then) in enumerate(zip(documents, later, strict=False))
+    ]
+    assert list(maker.labels(rows)) == expected
 
 
 def test_labels_and_their_fingerprints_are_the_same_each_time(corpus: dict[str, Any]) -> None:
