@@ -74,7 +74,9 @@ def test_a_run_is_trained_then_scored_then_recorded(run):
     log.write_text(json.dumps({"event": "end", "step": 3, "reason": "interrupted"}) + "\n")
     assert run.next_command().arguments[0] == "train"
     step = {"event": "step", "step": 3, "words_per_second": 7.4}
-    log.write_text("".join(json.dumps(line) + "\n" for line in (step, {"event": "end", "step": 3, "reason": "finished"})))
+    log.write_text(
+        "".join(json.dumps(line) + "\n" for line in (step, {"event": "end", "step": 3, "reason": "finished"}))
+    )
     scoring = run.next_command()
     assert scoring.arguments[:2] == ["evaluate", str(run.folder)]
     with scoring.taking(BytesIO()) as out:
