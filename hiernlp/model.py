@@ -9,6 +9,7 @@ Letters: B batch, N words, P pairs, H hidden size, F width of what is read of a 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,7 @@ from hiernlp.encoding.letter_case import CASES
 from hiernlp.encoding.pairs import PairBatch
 from hiernlp.errors import HierNLPError, did_you_mean
 from hiernlp.kinds._base import Kind, Targets
-from hiernlp.modules import ByTask, ScalarMix, reverse, zero_linear
+from hiernlp.modules import ByTask, ScalarMix, reverse, without_dropout, zero_linear
 from hiernlp.pairs import PairReading
 from hiernlp.sharing._base import Scheme
 
@@ -70,6 +71,7 @@ class HierarchicalModel(nn.Module):
         shortcuts: tasks whose heads also read the words' states of layer 0.
         pairs: how the tasks that compare the two sentences of a pair do so; their heads are built for its width.
         joined: tasks that read pairs of sentences together; those of ``pairs`` that are not among them read apart.
+        without_dropout: tasks on pairs for which nothing is dropped out in the encoder while it reads them.
         letter_case: whether the words' letter case is added to the embeddings; batches then hold it.
         reversed_tasks: tasks that work against what they read: the gradient of the states is turned round. How
             strongly, ``reversal`` says by task; it is 0 at first.
@@ -88,6 +90,7 @@ class HierarchicalModel(nn.Module):
         shortcuts: Sequence[str] = (),
         pairs: Mapping[str, PairReading] | None = None,
         joined: Collection[str] = (),
+        without_dropout: Collection[str] = (),
         letter_case: bool = False,
         reversed_tasks: Collection[str] = (),
     ) -> None:
@@ -97,6 +100,7 @@ class HierarchicalModel(nn.Module):
         self.pairs = ByTask(pairs or {})
         self.joined = frozenset(joined)
         self.apart = frozenset(self.pairs) - self.joined
+        self.without_dropout = frozenset(without_dropout)
         self.places = dict(places)
         self.feeds = tuple(feeds)
         self.reversal = dict.fromkeys(reversed_tasks, 0.0)
@@ -182,6 +186,7 @@ class HierarchicalModel(nn.Module):
                 shortcuts=[task for task in kept if task in self.shortcuts],
                 pairs={task: self._reading(task) for task in kept if task in self.pairs},
                 joined=[task for task in kept if task in self.joined],
+                without_dropout=[task for task in kept if task in self.without_dropout],
                 letter_case=self.case_embedding is not None,
                 reversed_tasks=[task for task in kept if task in self.reversal],
             )
@@ -308,13 +313,19 @@ class HierarchicalModel(nn.Module):
         apart = [task for task in needed if task in self.apart]
         if apart:
             assert batch.apart is not None
-            found = self.vectors(batch.apart, tasks=apart)
+            with self._dropout_for(apart):
+                found = self.vectors(batch.apart, tasks=apart)
             outputs |= self.judge({task: (v[batch.places[:, 0]], v[batch.places[:, 1]]) for task, v in found.items()})
         together = [task for task in needed if task in self.joined]
         if together:
             assert batch.joined is not None
-            outputs |= self.read_joined(batch.joined, tasks=together, judged=outputs)
+            with self._dropout_for(together):
+                outputs |= self.read_joined(batch.joined, tasks=together, judged=outputs)
         return outputs
+
+    def _dropout_for(self, tasks: Sequence[str]) -> AbstractContextManager[None]:
+        """Return the context in which the encoder reads pairs for tasks that read them in the same way."""
+        return without_dropout(self.scheme) if tasks[0] in self.without_dropout else nullcontext()
 
     def _run(
         self,
@@ -421,6 +432,13 @@ class HierarchicalModel(nn.Module):
         return self.scheme.hidden_size
 
     def _check_pairs(self) -> None:
+        for alike in (self.apart, self.joined):
+            chosen = alike & self.without_dropout
+            if chosen and chosen != alike:
+                raise HierNLPError(
+                    f"pair.dropout: {min(chosen)!r} and {min(alike - chosen)!r} read pairs in one run of the encoder; "
+                    "set it alike for both"
+                )
         for feed in self.feeds:
             if not self.reads_pairs(feed.source):
                 continue

@@ -5,7 +5,8 @@ Sources: the scalar mix (Peters et al. 2018, equation 1); gradient reversal (Gan
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -64,3 +65,16 @@ def reverse(states: Tensor, strength: float) -> Tensor:
         tensor([-0.5000, -0.5000])
     """
     return _Reverse.apply(states, strength)  # pyright: ignore[reportReturnType]
+
+
+@contextmanager
+def without_dropout(module: nn.Module) -> Iterator[None]:
+    """Let nothing of a module drop out in the block, whose gradients flow as ever."""
+    changed = [each for each in module.modules() if each.training]
+    for each in changed:
+        each.training = False
+    try:
+        yield
+    finally:
+        for each in changed:
+            each.training = True

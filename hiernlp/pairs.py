@@ -38,6 +38,11 @@ class PairSettings(Settings):
     ``product`` a * b (elementwise), ``difference`` a - b (which tells the two sentences apart), ``first`` a, ``second``
     b, ``cosine`` their cosine. Together, they compare the two sentences within the row; by default they do not."""
 
+    dropout: bool = True
+    """Whether the encoder drops out states while it reads the pairs in training. What is dropped of one sentence and
+    not of the other makes them differ, so that features of differences are larger in training than in analysis. Tasks
+    that read pairs in the same way share one run of the encoder and must agree."""
+
     @model_validator(mode="after")
     def _something_is_compared(self) -> Self:
         if self.encode == "together" and self.pool and not self.features:

@@ -42,6 +42,7 @@ def build(
     pair: Mapping[str, Any] | None = None,
     entailment: str = "apart",
     shortcut: bool = False,
+    without_dropout: Sequence[str] = (),
 ) -> HierarchicalModel:
     """Return tags on layer 1, relatedness of pairs on layer 3 and entailment on layer 4.
 
@@ -85,6 +86,7 @@ def build(
         shortcuts=["related"] if shortcut else [],
         pairs={"related": related} | ({"entails": entails} if compares else {}),
         joined=() if entailment == "apart" else ("entails",),
+        without_dropout=without_dropout,
     )
     return model.eval()
 
@@ -289,3 +291,26 @@ def test_options_that_would_be_ignored_are_refused() -> None:
         PairSettings(encode="together", pool="max")
     assert PairSettings(encode="together", pool="max", features=["product"]).compares
     assert not PairSettings(encode="together").compares
+
+
+@pytest.mark.parametrize("entailment", ["together", "compared"])
+def test_nothing_drops_out_of_the_reading_that_says_so(entailment: str) -> None:
+    model = build(entailment=entailment, without_dropout=["related"])
+    still = run(model)
+    model.scheme.train()
+    dropped, again = run(model), run(model)
+    torch.testing.assert_close(dropped["related"], still["related"])
+    assert not torch.equal(dropped["entails"], again["entails"]), "the other reading drops out as ever"
+    assert all(module.training for module in model.scheme.modules())
+
+
+def test_gradients_flow_where_nothing_drops_out() -> None:
+    model = build(without_dropout=["related", "entails"]).train()
+    batch = collate_pairs(PAIRS, FakeTokenizer(), apart=True, joined=True, mean=True)  # type: ignore[arg-type]
+    model(batch, tasks=["related"])["related"].sum().backward()
+    assert all(p.grad is not None for p in model.scheme.encoders[0].parameters_by_layer()[1])
+
+
+def test_tasks_of_one_reading_agree_on_dropout() -> None:
+    with pytest.raises(HierNLPError, match=r"pair.dropout: 'related' and 'entails' read pairs in one run"):
+        build(without_dropout=["related"])

@@ -90,6 +90,7 @@ def build_model(
     heads = {}
     pairs: dict[str, PairReading] = {}
     joined: list[str] = []
+    without_dropout: list[str] = []
     for name, task in tasks.items():
         kind = kinds.load(task.kind)
         options = validate(kind.Options, task.options, path=f"tasks.{name}.options")
@@ -98,6 +99,8 @@ def build_model(
             settings = validate(PairSettings, task.pair, path=f"tasks.{name}.pair")
             if settings.encode == "together":
                 joined.append(name)
+            if not settings.dropout:
+                without_dropout.append(name)
             if settings.compares:
                 pairs[name] = PairReading(size, settings)
                 size = pairs[name].size
@@ -110,6 +113,7 @@ def build_model(
         shortcuts=[name for name, task in tasks.items() if task.shortcut],
         pairs=pairs,
         joined=joined,
+        without_dropout=without_dropout,
         letter_case=letter_case,
         reversed_tasks=reversed_tasks,
     )
