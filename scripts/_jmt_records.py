@@ -23,6 +23,8 @@ from udtools import udeval
 from hiernlp.experiment import LOG, STATE, TRAINING, dumped, is_finished, read_scores, today
 from hiernlp.files import replaced_file
 from hiernlp.recipe import Recipe
+from hiernlp.registry import Room, balancing, kinds, readers, sharing
+from hiernlp.settings import Settings, validate
 from hiernlp.training.checkpoints import has_state
 from hiernlp.training.reports import read_log
 
@@ -36,6 +38,8 @@ OFFICIAL = {
     "LAS": "dependencies",
 }
 """Columns of the official scorer, and the task that fills each."""
+FOR_PEOPLE = frozenset({"description", "licence", "url"})
+"""What a recipe says that changes nothing of a run."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +62,24 @@ class Run:
 
     @property
     def digest(self) -> str:
-        """What the recipe comes to, wherever the corpora lie: records of another recipe are not taken for this one."""
-        data = dumped(self.recipe)
+        """What the recipe says that training depends on: records of another recipe are not taken for this one.
+
+        Where the corpora lie makes no difference, nor does what is said for people, nor a setting that is as it would
+        be if it were not given, so that the library may grow more settings.
+        """
+        data = self.recipe.model_dump(mode="json", by_alias=True, exclude_defaults=True)
         for corpus in data["corpora"].values():
             for split in ("train", "dev", "test"):
-                corpus[split] = ["/".join(Path(file).parts[-2:]) for file in corpus[split]]
-        return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]
+                corpus[split] = ["/".join(Path(file).parts[-2:]) for file in corpus.get(split, [])]
+            corpus["options"] = _given(readers, corpus["reader"], corpus.get("options", {}))
+        for task in data["tasks"].values():
+            task["options"] = _given(kinds, task["kind"], task.get("options", {}))
+        for room, key, name in ((sharing, "sharing", "scheme"), (balancing, "balancing", "method")):
+            chosen = data.get(key, {})
+            if name in chosen:
+                chosen["options"] = _given(room, chosen[name], chosen.get("options", {}))
+        text = json.dumps(_without(data, FOR_PEOPLE), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def is_recorded(self) -> bool:
         """Tell whether there is a record of this run.
@@ -172,6 +188,18 @@ class Command:
 def read_records(runs: Sequence[Run]) -> list[dict[str, Any]]:
     """Return the records of those runs that have one."""
     return [json.loads(run.record.read_text(encoding="utf-8")) for run in runs if run.is_recorded()]
+
+
+def _given(room: Room, name: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Return a component's options that are not as they would be by default."""
+    chosen: type[Settings] = room.load(name).Options
+    return validate(chosen, options).model_dump(mode="json", by_alias=True, exclude_defaults=True)
+
+
+def _without(data: Any, keys: frozenset[str]) -> Any:  # noqa: ANN401 - whatever JSON has
+    if isinstance(data, dict):
+        return {key: _without(value, keys) for key, value in data.items() if key not in keys}
+    return [_without(value, keys) for value in data] if isinstance(data, list) else data
 
 
 def _figures(scores: dict[str, Any]) -> dict[str, Any]:

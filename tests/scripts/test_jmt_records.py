@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from hiernlp.recipe import load_recipe, with_training
+from hiernlp.experiment import dumped
+from hiernlp.recipe import Recipe, load_recipe, with_training
 
 
 @pytest.fixture
@@ -53,6 +54,15 @@ def test_where_the_corpora_lie_makes_no_other_run(run):
     assert replace(run, recipe=recipe_in("/there")).digest == run.digest
     assert replace(run, recipe=with_training(run.recipe, seed=2)).digest != run.digest
     assert replace(run, recipe=with_training(run.recipe, epochs=9)).digest != run.digest
+
+
+def test_what_is_said_for_people_or_left_as_it_is_makes_no_other_run(run):
+    data = dumped(run.recipe)
+    data["description"] = "The same in other words."
+    del data["tasks"]["entailment"]["options"]["hidden"]
+    assert replace(run, recipe=Recipe.model_validate(data)).digest == run.digest
+    data["tasks"]["entailment"]["options"]["hidden"] = 7
+    assert replace(run, recipe=Recipe.model_validate(data)).digest != run.digest
 
 
 def test_a_record_of_another_recipe_is_refused(run):
