@@ -224,7 +224,7 @@ def analyze(
         list[str] | None, typer.Argument(help="Text or CoNLL-U files; - or none for standard input.")
     ] = None,
     tasks: Annotated[str | None, typer.Option(help="Tasks wanted, separated by commas; by default all.")] = None,
-    output_format: Annotated[str, typer.Option("--format", "-f", help="table, json or conllu.")] = "table",
+    output_format: Annotated[str, typer.Option("--format", "-f", help="table, json, conllu or html.")] = "table",
     input_format: Annotated[
         str,
         typer.Option(
