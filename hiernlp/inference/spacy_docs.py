@@ -8,8 +8,8 @@
 - What is said of a sentence is in ``sentence._.hiernlp``, a mapping by column, and in ``doc.cats`` under
   ``column=label``: the mean over the document's sentences of the label's probability, where that is known, or else 1
   for the sentences that have the label and 0 for the others. A number is in ``doc.cats`` under its column, as its mean.
-- Sentences begin where the analysis began them. White space that is a token of its own belongs to the sentence before
-  it and hangs on the word before it.
+- Sentences begin where the analysis began them, or where the document had them begin. White space that is a token of
+  its own hangs on the word before it, or on the one after it where it begins a sentence.
 """
 
 from __future__ import annotations
@@ -136,23 +136,41 @@ def _write_sentences(doc: Doc, sentences: Sequence[Sentence], places: Sequence[S
     if sentences and all(
         _holds(sentence, column) and None not in sentence[column] for sentence in sentences for column in _TREE
     ):
-        heads = np.zeros(len(doc), dtype=np.int64)
+        heads = np.array(_hung(doc, places), dtype=np.int64) - np.arange(len(doc))
         relations = np.full(len(doc), doc.vocab.strings.add("dep"), dtype=np.uint64)
-        before = places[0][0]
-        words = {token for at in places for token in at}
-        for token in range(len(doc)):
-            before = token if token in words else before
-            heads[token] = before - token
         for sentence, at in zip(sentences, places, strict=True):
             for token, head, relation in zip(at, sentence["head"], sentence["deprel"], strict=True):
                 heads[token] = at[head - 1] - token if head else 0
                 relations[token] = doc.vocab.strings.add(relation if head else "ROOT")
         both: Any = np.stack([heads.view(np.uint64), relations], axis=1)
         doc.from_array([HEAD, DEP], both)
-    elif not doc.has_annotation("DEP"):
+    elif not doc.has_annotation("SENT_START"):
         begins = {0, *(at[0] for at in places[1:])}
         for token in doc:
             token.is_sent_start = token.i in begins
+
+
+def _hung(doc: Doc, places: Sequence[Sequence[int]]) -> list[int]:
+    """Return what each token hangs on: white space on the word before it, or after it where it begins a sentence.
+
+    Words hang on themselves.
+    """
+    words = {token for at in places for token in at}
+    heads = list(range(len(doc)))
+    waiting: list[int] = []
+    before: int | None = None
+    for token in doc:
+        if token.i in words:
+            for space in waiting:
+                heads[space] = token.i
+            waiting, before = [], token.i
+        elif before is None or waiting or token.is_sent_start:
+            waiting = [token.i] if token.is_sent_start else [*waiting, token.i]
+        else:
+            heads[token.i] = before
+    for space in waiting:
+        heads[space] = waiting[0]
+    return heads
 
 
 def _holds(sentence: Sentence, column: str) -> bool:
