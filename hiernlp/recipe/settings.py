@@ -83,6 +83,13 @@ class CorpusSettings(Settings):
     """Other names for annotation columns, by the reader's names: two corpora whose labels differ in kind (``upos`` of
     one, ``upos: old_upos`` of the other) then train two tasks, each with a label space of its own."""
 
+    description: str = ""
+    """What the corpus is, in a sentence, for the model card."""
+    licence: str = ""
+    """The licence of its texts and annotations, for the model card."""
+    url: str = ""
+    """Where it is described or to be had, for the model card."""
+
     @model_validator(mode="after")
     def _has_training_data(self) -> CorpusSettings:
         if not self.train:
@@ -184,6 +191,8 @@ class Recipe(Settings):
 
     description: str = ""
     """What the recipe is for, in a sentence."""
+    licence: str = ""
+    """The licence of the trained model, as the hub names it (``apache-2.0``, ``cc-by-4.0``, ...), for its card."""
     language: str = "en"
     """Language code (ISO 639-1) of the rules that split raw text into sentences and words."""
     encoder: EncoderSettings = EncoderSettings()
