@@ -35,9 +35,8 @@ def push(
         ModelFolderError: the folder holds no whole model, or no valid card.
         HierNLPError: the hub refuses, or it cannot be reached.
     """
-    import httpx  # noqa: PLC0415 - what the hub's library speaks by
     from huggingface_hub import HfApi, ModelCard  # noqa: PLC0415 - only to push
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError  # noqa: PLC0415
+    from huggingface_hub.errors import HFValidationError, HTTPError  # noqa: PLC0415
 
     path = Path(folder).expanduser()
     if not path.is_dir():
@@ -57,7 +56,7 @@ def push(
             revision=revision,
             commit_message=message,
         )
-    except (HfHubHTTPError, HFValidationError, LocalTokenNotFoundError, httpx.HTTPError, OSError) as error:
+    except (HTTPError, HFValidationError, OSError) as error:
         first = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise HierNLPError(
             f"{repo}: the hub did not take the model ({first}); log in with `hf auth login` or set HF_TOKEN, and see "

@@ -50,9 +50,7 @@ def test_a_card_is_written_anew_with_speed_and_all_else_stays(cli: Cli, model: P
     assert torch.get_num_threads() == 1
 
 
-def test_a_push_takes_the_token_from_the_environment(
-    cli: Cli, model: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_push_takes_the_token_from_the_environment(cli: Cli, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from hiernlp.cli import publishing
 
     told: list[Any] = []

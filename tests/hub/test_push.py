@@ -8,10 +8,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import httpx
 import pytest
 from huggingface_hub import HfApi, ModelCard
-from huggingface_hub.errors import HfHubHTTPError
+from huggingface_hub.errors import HfHubHTTPError, HTTPError
 from huggingface_hub.utils import filter_repo_objects
 
 from hiernlp.errors import HierNLPError, ModelFolderError
@@ -91,10 +90,10 @@ def test_nothing_that_does_not_load_is_published(folder: Path, hub: Hub, tmp_pat
 
 
 def test_what_the_hub_refuses_is_one_sentence(folder: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    response = httpx.Response(403, request=httpx.Request("POST", "https://example.org"))
+    response: Any = SimpleNamespace(status_code=403, headers={}, request=None)
     for refusal in (
         HfHubHTTPError("403 Forbidden\nmore", response=response),
-        httpx.ConnectError("no way there"),
+        HTTPError("no way there"),
         OSError("no way there"),
     ):
         hub.refusal = refusal
