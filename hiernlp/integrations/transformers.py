@@ -150,7 +150,7 @@ class HierNLPModel(PreTrainedModel):
         if is_main_process:
             save_bundle(self.bundle, Path(save_directory))
         if push_to_hub:
-            push(save_directory, repo_id or Path(save_directory).name, token=token)
+            push(Path(save_directory), repo_id or Path(save_directory).name, token=token)
 
     def push_to_hub(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,
@@ -220,7 +220,8 @@ class HierNLPPipeline(Pipeline):
 
     def push_to_hub(self, repo_id: str, **others: Any) -> str:  # noqa: ANN401
         """Upload the model (see :meth:`HierNLPModel.push_to_hub`)."""
-        return self.model.push_to_hub(repo_id, **others)
+        model: HierNLPModel = self.model  # pyright: ignore[reportAssignmentType]
+        return model.push_to_hub(repo_id, **others)
 
 
 def _number_format(dtype: str | torch.dtype | None) -> torch.dtype:
