@@ -138,12 +138,19 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
     Raises:
         ModelFolderError: the disk is full or cannot be written to.
     """
+    with _replaced(folder, what="model") as new:
+        write_bundle(bundle, new)
+
+
+@contextmanager
+def _replaced(folder: Path, *, what: str) -> Iterator[Path]:
+    """Give an empty folder whose files take the places of those of ``folder``, if all goes well."""
     try:
         with replaced_files(folder) as new:
-            write_bundle(bundle, new)
+            yield new
     except (OSError, SafetensorError) as error:
         kept = f"; the model that was in {folder} is intact" if (folder / CONFIG).exists() else ""
-        raise ModelFolderError(f"{folder}: the model cannot be saved ({error}){kept}") from error
+        raise ModelFolderError(f"{folder}: the {what} cannot be saved ({error}){kept}") from error
 
 
 def write_bundle(bundle: Bundle, folder: Path) -> None:
@@ -183,12 +190,9 @@ def rewrite_card(bundle: Bundle, folder: Path) -> None:
     Raises:
         ModelFolderError: the disk is full or cannot be written to.
     """
-    try:
-        with replaced_files(folder) as new:
-            write_card(bundle, new)
-            _write_scores(bundle, new)
-    except OSError as error:
-        raise ModelFolderError(f"{folder}: the card cannot be written ({error}); what was there is intact") from error
+    with _replaced(folder, what="card") as new:
+        write_card(bundle, new)
+        _write_scores(bundle, new)
 
 
 def _write_scores(bundle: Bundle, folder: Path) -> None:
