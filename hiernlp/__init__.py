@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from hiernlp.inference.analyzer import Analyzer
 
-__all__ = ["load"]
+__all__ = ["load", "register"]
 
 
 def load(folder: str | Path, *, device: str | None = None, dtype: str = "float32") -> Analyzer:
@@ -32,3 +32,18 @@ def load(folder: str | Path, *, device: str | None = None, dtype: str = "float32
     from hiernlp.inference.analyzer import Analyzer  # noqa: PLC0415 - torch and transformers take seconds
 
     return Analyzer.load(folder, device=device, dtype=dtype)
+
+
+def register() -> None:
+    """Make transformers know models of hiernlp: ``AutoConfig``, ``AutoModel`` and ``pipeline("hiernlp-analysis")``.
+
+    It is not done on import, as transformers takes seconds to import.
+
+    Example:
+        >>> from transformers import pipeline
+        >>> register()
+        >>> pipeline("hiernlp-analysis", model="my-model")("Birds sing.")  # doctest: +SKIP
+    """
+    from hiernlp.integrations.transformers import register as registered  # noqa: PLC0415 - as above
+
+    registered()

@@ -55,7 +55,7 @@ def load_config(name: str, *, overrides: Mapping[str, Any] | None = None, revisi
     from transformers import AutoConfig  # noqa: PLC0415 - heavy
 
     try:
-        config = AutoConfig.from_pretrained(name, revision=revision or "main")
+        config = AutoConfig.from_pretrained(name, revision=revision or "main", trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise HierNLPError(
@@ -108,7 +108,14 @@ class Encoder(nn.Module):
         kept = {"attn_implementation": attention} if attention else {}
         try:
             model = AutoModel.from_pretrained(
-                name, config=config, revision=revision or "main", dtype=torch.float32, **kept
+                name,
+                config=config,
+                revision=revision or "main",
+                dtype=torch.float32,
+                # Neither code that lies beside an encoder nor a pickle, which may hold code, is ever run.
+                trust_remote_code=False,
+                use_safetensors=True,
+                **kept,
             )
         except (OSError, ValueError, ImportError) as error:
             raise HierNLPError(
@@ -122,7 +129,7 @@ class Encoder(nn.Module):
         from transformers import AutoModel  # noqa: PLC0415 - heavy
 
         kept = {"attn_implementation": attention} if attention else {}
-        return cls(AutoModel.from_config(config, dtype=torch.float32, **kept))
+        return cls(AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False, **kept))
 
     @property
     def config(self) -> Any:  # noqa: ANN401 - every architecture has its own configuration class

@@ -35,6 +35,7 @@ ORDER = [
     "comparison",
     "insight",
     "inference",
+    "integrations",
     "cli",
 ]
 """All rooms, each above those that may import it."""

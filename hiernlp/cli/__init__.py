@@ -224,7 +224,7 @@ def analyze(
         list[str] | None, typer.Argument(help="Text or CoNLL-U files; - or none for standard input.")
     ] = None,
     tasks: Annotated[str | None, typer.Option(help="Tasks wanted, separated by commas; by default all.")] = None,
-    output_format: Annotated[str, typer.Option("--format", "-f", help="table, json or conllu.")] = "table",
+    output_format: Annotated[str, typer.Option("--format", "-f", help="table, json, conllu or html.")] = "table",
     input_format: Annotated[
         str,
         typer.Option(
@@ -255,6 +255,40 @@ def analyze(
         dtype=dtype,
         device=device,
     )
+
+
+@app.command()
+def card(
+    model: Annotated[Path, typer.Argument(help="A model folder.")],
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Measure the speed by depth on this machine and keep it in the card.")
+    ] = False,
+    text: Annotated[
+        Path | None, typer.Option(help="A text file to measure on; by default sentences of the bundled sample.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="Where to measure, e.g. cuda; by default what there is.")] = None,
+) -> None:
+    """Write a model's card anew, with its speed if that is asked for."""
+    from hiernlp.cli.publishing import card_command  # noqa: PLC0415
+
+    card_command(model, measure=measure, text=text, device=device)
+
+
+@app.command()
+def push(
+    model: Annotated[Path, typer.Argument(help="A model folder.")],
+    repo: Annotated[str, typer.Argument(metavar="REPO_ID", help="name or organization/name on the hub.")],
+    private: Annotated[bool, typer.Option("--private", help="Make a new repository private.")] = False,
+    token: Annotated[
+        str | None,
+        typer.Option(envvar="HF_TOKEN", show_envvar=True, help="The hub's token; by default the stored login."),
+    ] = None,
+    revision: Annotated[str | None, typer.Option(help="The branch; by default the main one.")] = None,
+) -> None:
+    """Upload a model to the hub, with its card and without its training."""
+    from hiernlp.cli.publishing import push_command  # noqa: PLC0415
+
+    push_command(model, repo, private=private, token=token, revision=revision)
 
 
 @app.command()

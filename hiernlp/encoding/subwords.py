@@ -122,9 +122,8 @@ class SubwordEncoder:
         """Load a tokenizer from a folder or the hub, for the encoder of a configuration, by default the one there."""
         from transformers import AutoTokenizer  # noqa: PLC0415 - heavy
 
-        options = {"revision": revision or "main", "use_fast": True} | (
-            {"config": config} if config is not None else {}
-        )
+        options = {"revision": revision or "main", "use_fast": True, "trust_remote_code": False}
+        options |= {"config": config} if config is not None else {}
         try:
             tokenizer = AutoTokenizer.from_pretrained(str(name), **options)
             byte_level = '"ByteLevel"' in tokenizer.backend_tokenizer.to_str()[:100_000]

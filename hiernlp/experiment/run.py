@@ -155,7 +155,9 @@ class Run:
 
     def _scored(self, task: str, found: Scores) -> dict[str, Any]:
         baseline = self.baselines[task].main_value
-        return {**asdict(found), "baseline": baseline, "relative": relative(found.main_value, baseline)}
+        corpora = [name for name, split in self.experiment.dev.items() if task in split.tasks]
+        compared = {"baseline": baseline, "relative": relative(found.main_value, baseline)}
+        return {**asdict(found), **compared, "corpora": corpora}
 
     def _evaluate(self) -> tuple[dict[str, Scores], float]:
         bundle = self.experiment.bundle

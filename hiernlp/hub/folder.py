@@ -3,7 +3,8 @@
 - ``config.json``: the encoder's configuration, the tasks with their label spaces and places, the feeds;
 - ``model.safetensors``: all weights;
 - the tokenizer's files;
-- ``recipe.yaml``: the resolved recipe, for the record; ``scores.json``: what the model scored; ``README.md``: the card.
+- ``recipe.yaml``: the resolved recipe, for the record; ``scores.json``: what the model scored;
+- ``README.md``: the card, with ``layers.png``, its picture.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from hiernlp.encoder import Encoder
 from hiernlp.encoding.subwords import EncodingSettings, SubwordEncoder
 from hiernlp.errors import HierNLPError, ModelFolderError
 from hiernlp.files import replaced_files
-from hiernlp.hub.card import model_card
+from hiernlp.hub.card import LAYERS, model_card
+from hiernlp.hub.layers import draw_layers
 from hiernlp.kinds._base import Labels
 from hiernlp.model import Feed, HierarchicalModel, Place
 from hiernlp.pairs import PairReading, PairSettings
@@ -33,6 +35,8 @@ from hiernlp.settings import validate
 
 CONFIG, WEIGHTS, RECIPE, SCORES, CARD = "config.json", "model.safetensors", "recipe.yaml", "scores.json", "README.md"
 TOKENIZER = "tokenizer.json"
+PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.pickle", "*.ckpt")
+"""Names of files that may be pickles; none is ever read."""
 FORMAT = 1
 """Version of the folder's layout."""
 
@@ -138,12 +142,19 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
     Raises:
         ModelFolderError: the disk is full or cannot be written to.
     """
+    with _replaced(folder, what="model") as new:
+        write_bundle(bundle, new)
+
+
+@contextmanager
+def _replaced(folder: Path, *, what: str) -> Iterator[Path]:
+    """Give an empty folder whose files take the places of those of ``folder``, if all goes well."""
     try:
         with replaced_files(folder) as new:
-            write_bundle(bundle, new)
+            yield new
     except (OSError, SafetensorError) as error:
         kept = f"; the model that was in {folder} is intact" if (folder / CONFIG).exists() else ""
-        raise ModelFolderError(f"{folder}: the model cannot be saved ({error}){kept}") from error
+        raise ModelFolderError(f"{folder}: the {what} cannot be saved ({error}){kept}") from error
 
 
 def write_bundle(bundle: Bundle, folder: Path) -> None:
@@ -167,22 +178,47 @@ def write_bundle(bundle: Bundle, folder: Path) -> None:
     if bundle.recipe:
         text = yaml.safe_dump(bundle.recipe, sort_keys=False, allow_unicode=True, width=120)
         (folder / RECIPE).write_text(text, encoding="utf-8")
+    _write_scores(bundle, folder)
+    write_card(bundle, folder)
+
+
+def write_card(bundle: Bundle, folder: Path) -> None:
+    """Write a model's card and its picture into an existing folder."""
+    (folder / CARD).write_text(model_card(bundle), encoding="utf-8")
+    (folder / LAYERS).write_bytes(draw_layers(bundle))
+
+
+def rewrite_card(bundle: Bundle, folder: Path) -> None:
+    """Write the card, its picture and the scores of a saved model anew.
+
+    Raises:
+        ModelFolderError: the disk is full or cannot be written to.
+    """
+    with _replaced(folder, what="card") as new:
+        write_card(bundle, new)
+        _write_scores(bundle, new)
+
+
+def _write_scores(bundle: Bundle, folder: Path) -> None:
     if bundle.scores:
         (folder / SCORES).write_text(json.dumps(bundle.scores, indent=1, ensure_ascii=False), encoding="utf-8")
-    (folder / CARD).write_text(model_card(bundle), encoding="utf-8")
 
 
-def load_bundle(folder: str | Path, *, attention: str | None = None) -> Bundle:
-    """Load a model from a folder, or from the hub by id.
+def load_bundle(
+    folder: str | Path, *, attention: str | None = None, revision: str | None = None, token: str | bool | None = None
+) -> Bundle:
+    """Load a model from a folder, or from the hub by id; no code that lies there is run, and no pickle is read.
 
     Args:
         folder: a folder that training made, or a hub id.
         attention: implementation of attention, by default the best that the encoder has.
+        revision: branch, tag or commit on the hub.
+        token: what opens a private model on the hub; by default what the hub's own library knows.
 
     Raises:
         ModelFolderError: the folder is missing, incomplete or damaged.
     """
-    path = _local(folder)
+    path = _local(folder, revision=revision, token=token)
     config = _read_json(path / CONFIG)
     if config.get("model_type") != "hiernlp":
         raise ModelFolderError(
@@ -252,10 +288,17 @@ def _encoder_config(data: Mapping[str, Any]) -> Any:  # noqa: ANN401
     from transformers import AutoConfig  # noqa: PLC0415 - heavy
 
     rest = {key: value for key, value in data.items() if key not in ("model_type", "transformers_version")}
+    rest.pop("auto_map", None)  # names of classes in files beside it, which are never run
     return AutoConfig.for_model(data["model_type"], **rest)
 
 
 def _load_weights(model: HierarchicalModel, file: Path) -> None:
+    pickles = sorted(found.name for pattern in PICKLES for found in file.parent.glob(pattern))
+    if pickles and not file.exists():
+        raise ModelFolderError(
+            f"{file}: expected weights in safetensors, found {pickles[0]}, which can hold code that runs when it is "
+            "read; save the model again with hiernlp"
+        )
     try:
         state = load_file(str(file))
     except (OSError, SafetensorError) as error:
@@ -270,7 +313,7 @@ def _load_weights(model: HierarchicalModel, file: Path) -> None:
     model.load_state_dict(state)
 
 
-def _local(folder: str | Path) -> Path:
+def _local(folder: str | Path, *, revision: str | None, token: str | bool | None) -> Path:
     path = Path(folder).expanduser()
     if path.is_dir():
         return path
@@ -282,7 +325,10 @@ def _local(folder: str | Path) -> Path:
     try:
         return Path(
             snapshot_download(
-                str(folder), allow_patterns=["*.json", "*.safetensors", "*.yaml", "*.txt", "*.md", "*.model"]
+                str(folder),
+                revision=revision,
+                token=token,
+                allow_patterns=["*.json", "*.safetensors", "*.yaml", "*.txt", "*.md", "*.model"],
             )
         )
     except (OSError, HfHubHTTPError, HFValidationError) as error:

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from hiernlp.errors import HierNLPError, did_you_mean
+from hiernlp.inference.annotations import Dependency, Label, Span, Tag
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from spacy.tokens import Doc
+    from spacy.vocab import Vocab
 
 Level = Literal["token", "spans", "sentence"]
 """What an annotation is said of: every word, spans of words, or the sentence."""
 
 SHOWN = 60
 """Characters of a sentence that its ``repr`` shows."""
+
+SHOWN_SENTENCES = 20
+"""Sentences that a notebook shows of a document."""
 
 PROBABILITY = "_probability"
 """End of the name of a column that holds another column's probabilities."""
@@ -24,29 +33,6 @@ class UnknownColumnError(HierNLPError, KeyError):
     def __str__(self) -> str:
         """Return the message itself, where ``KeyError`` would return its ``repr``."""
         return str(self.args[0])
-
-
-@dataclass(frozen=True)
-class Span:
-    """A labelled run of words.
-
-    Attributes:
-        start: first word, counted from 0 within the sentence.
-        end: the word after the last one.
-        label: what the span is.
-        text: the span as it stands in the raw text, or else its words joined by blanks.
-        start_char: where it begins in the document's text; None if there is no raw text.
-        end_char: where it ends there, exclusive.
-        probability: how sure the model is, if that was asked for.
-    """
-
-    start: int
-    end: int
-    label: str
-    text: str
-    start_char: int | None = None
-    end_char: int | None = None
-    probability: float | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -157,6 +143,61 @@ class Sentence:
             return None
         return self.word_starts[start], self.word_starts[end - 1] + len(self.words[end - 1])
 
+    def tags(self, column: str) -> list[Tag]:
+        """Return what a column says of each word, with probabilities where they were asked for.
+
+        Raises:
+            UnknownColumnError: the sentence has no such annotation.
+            HierNLPError: the column says nothing of words.
+
+        Example:
+            >>> Sentence(["Hi", "!"], annotations={"upos": ["INTJ", "PUNCT"]}).tags("upos")[0]
+            Tag(word='Hi', label='INTJ', probability=None)
+        """
+        labels = self._of_level(column, "token") or [None] * len(self)
+        chances = self.get(column + PROBABILITY) or [None] * len(self)
+        return [Tag(*of_word) for of_word in zip(self.words, labels, chances, strict=True)]
+
+    def tree(self, head: str = "head", relation: str = "deprel") -> list[Dependency]:
+        """Return the sentence's dependency tree, one dependency a word; words without a head are left out.
+
+        Args:
+            head: the column of the heads.
+            relation: the column of the relations, which may be missing.
+
+        Raises:
+            UnknownColumnError: the sentence has no such annotation.
+        """
+        heads, relations = self.tags(head), self.tags(relation) if relation in self else None
+        return [
+            Dependency(
+                i,
+                found.label - 1 if found.label else None,
+                relations[i].label if relations else None,
+                found.probability,
+                relations[i].probability if relations else None,
+            )
+            for i, found in enumerate(heads)
+            if found.label is not None
+        ]
+
+    def label(self, column: str) -> Label:
+        """Return what a column says of the sentence.
+
+        Raises:
+            UnknownColumnError: the sentence has no such annotation.
+            HierNLPError: the column says nothing of the sentence as a whole.
+        """
+        return Label(self._of_level(column, "sentence"), self.get(column + PROBABILITY))
+
+    def _of_level(self, column: str, level: Level) -> Any:  # noqa: ANN401 - the type depends on the column
+        value = self[column]
+        if value is not None and self.level(column) != level:
+            raise HierNLPError(
+                f"annotation {column!r} is of level {self.level(column)}, not {level}; use sentence[{column!r}]"
+            )
+        return value
+
     def spans(self, column: str) -> list[Span]:
         """Return the spans of a column in reading order; nested spans follow the one that holds them.
 
@@ -164,11 +205,7 @@ class Sentence:
             UnknownColumnError: the sentence has no such annotation.
             HierNLPError: the column does not hold spans.
         """
-        value = self[column]
-        if value is None:
-            return []
-        if self.level(column) != "spans":
-            raise HierNLPError(f"annotation {column!r} is of level {self.level(column)}, not spans; use sentence[...]")
+        value = self._of_level(column, "spans") or []
         chances = self.get(column + PROBABILITY) or [None] * len(value)
         return [self._span(item, chance) for item, chance in zip(value, chances, strict=True)]
 
@@ -181,6 +218,16 @@ class Sentence:
         if self.text is not None and self.start is not None:
             text = self.text[place[0] - self.start : place[1] - self.start]
         return Span(start, end, item["label"], text, *place, probability)
+
+    def __rich__(self) -> RenderableType:
+        """Return a table with colours, for consoles of rich."""
+        from hiernlp.inference.terminal import sentence_view  # noqa: PLC0415 - the view knows this file
+
+        return sentence_view(self)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        return Document(None, [self]).to_html()
 
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can hold; the keys are always the same, and what is not known is None."""
@@ -267,6 +314,41 @@ class Document:
         from hiernlp.inference.writers.conllu import Conllu  # noqa: PLC0415 - the writers know this file
 
         return Conllu().write(self)
+
+    def to_html(self) -> str:
+        """Return HTML to be put into a page: dependency arcs and marked spans by displaCy, tags and labels.
+
+        Whatever the text holds is shown as text. A whole file is what the format ``html`` of the writers gives.
+        """
+        from hiernlp.inference.writers.html import fragment  # noqa: PLC0415 - the writers know this file
+
+        return fragment(self)
+
+    def to_spacy(self, vocab: Vocab | None = None, *, entities: str = "entities") -> Doc:
+        """Return a spaCy document (see :mod:`hiernlp.inference.spacy_docs` for what goes where).
+
+        Args:
+            vocab: the vocabulary of the pipeline that is to go on with it; by default a new one.
+            entities: the column of spans that become ``Doc.ents``.
+
+        Raises:
+            HierNLPError: the document holds pairs of sentences.
+        """
+        from hiernlp.inference.spacy_docs import to_doc  # noqa: PLC0415 - spaCy takes a second to import
+
+        return to_doc(self, vocab, entities=entities)
+
+    def __rich__(self) -> RenderableType:
+        """Return tables with colours, for consoles of rich."""
+        from hiernlp.inference.terminal import document_view  # noqa: PLC0415 - the view knows this file
+
+        return document_view(self)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the first sentences."""
+        from hiernlp.inference.writers.html import fragment  # noqa: PLC0415 - the writers know this file
+
+        return fragment(self, most=SHOWN_SENTENCES)
 
 
 def _count(number: int, what: str) -> str:

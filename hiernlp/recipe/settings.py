@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, StrictFloat, StrictInt, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StrictFloat, StrictInt, WithJsonSchema, model_validator
 
 from hiernlp.corpora import Split
 from hiernlp.encoding.corruption import ViewSettings
@@ -40,7 +40,12 @@ def _as_list(value: Any) -> Any:  # noqa: ANN401 - whatever stands in the file
     return [value] if isinstance(value, str) else value
 
 
-Strings = Annotated[list[str], BeforeValidator(_as_list)]
+_STRING: dict[str, Any] = {"type": "string"}
+Strings = Annotated[
+    list[str],
+    BeforeValidator(_as_list),
+    WithJsonSchema({"anyOf": [_STRING, {"type": "array", "items": _STRING}]}),
+]
 """One string or a list of strings."""
 
 
@@ -82,6 +87,13 @@ class CorpusSettings(Settings):
     rename: dict[str, str] = {}
     """Other names for annotation columns, by the reader's names: two corpora whose labels differ in kind (``upos`` of
     one, ``upos: old_upos`` of the other) then train two tasks, each with a label space of its own."""
+
+    description: str = ""
+    """What the corpus is, in a sentence, for the model card."""
+    licence: str = ""
+    """The licence of its texts and annotations, for the model card."""
+    url: str = ""
+    """Where it is described or to be had, for the model card."""
 
     @model_validator(mode="after")
     def _has_training_data(self) -> CorpusSettings:
@@ -184,6 +196,8 @@ class Recipe(Settings):
 
     description: str = ""
     """What the recipe is for, in a sentence."""
+    licence: str = ""
+    """The licence of the trained model, as the hub names it (``apache-2.0``, ``cc-by-4.0``, ...), for its card."""
     language: str = "en"
     """Language code (ISO 639-1) of the rules that split raw text into sentences and words."""
     encoder: EncoderSettings = EncoderSettings()

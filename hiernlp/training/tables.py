@@ -11,23 +11,10 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-NOT_SHARES = frozenset(
-    {
-        "words",
-        "tokens",
-        "sentences",
-        "spans",
-        "arcs",
-        "pairs",
-        "labels",
-        "count",
-        "support",
-        "mse",
-        "mae",
-        "rmse",
-        "loss",
-    }
-)
+COUNTS = frozenset({"words", "tokens", "sentences", "spans", "arcs", "pairs", "labels", "count", "support"})
+"""Figures that say on how much was scored."""
+
+NOT_SHARES = COUNTS | {"mse", "mae", "rmse", "loss"}
 """Figures that are counts or errors; all others are shares of one and shown in per cent."""
 
 MISSING = "–"

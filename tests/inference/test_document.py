@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from hiernlp.errors import HierNLPError
+from hiernlp.inference.annotations import Dependency, Label, Tag
 from hiernlp.inference.document import Document, Sentence
 from hiernlp.inference.writers.table import width
 
@@ -85,7 +88,7 @@ def test_spans_without_raw_text_join_words() -> None:
     sentence = Sentence(["New", "York"], annotations={"entities": [{"start": 0, "end": 2, "label": "place"}]})
     (span,) = sentence.spans("entities")
     assert (span.text, span.start_char, span.end_char) == ("New York", None, None)
-    with pytest.raises(HierNLPError, match="of level token, not spans"):
+    with pytest.raises(HierNLPError, match="of level token, not spans; use sentence\\['upos'\\]"):
         Sentence(["a"], annotations={"upos": ["X"]}).spans("upos")
 
 
@@ -144,3 +147,49 @@ def test_a_table_has_a_line_a_word_and_nothing_that_moves_the_cursor(words: list
     assert not any(unicodedata.category(char) in {"Cc", "Cs"} for line in lines for char in line)
     starts = {width(line[: line.rindex("X")]) for line in lines[1:-1]}
     assert len(starts) == 1
+
+
+def test_words_trees_and_labels_have_names_and_probabilities() -> None:
+    sentence = parsed().sentences[0]
+    assert sentence.tags("upos")[1] == Tag("Schmidt", "PROPN", 0.8)
+    assert parsed().sentences[1].tags("upos")[0] == Tag("Loudly", "ADV", None)
+    label = sentence.label("sentence_type")
+    assert (label.value, label.probability, dict(label.probabilities or {})) == (
+        "decl",
+        0.93,
+        {"decl": 0.93, "wh": 0.07},
+    )
+    assert parsed().sentences[1].label("sentence_type") == Label("frag")
+    annotations = {"head": [2, 0, None], "deprel": ["nsubj", "root", None], "head_probability": [0.5, 0.6, 0.7]}
+    tree = Sentence(["Birds", "sing", "x"], annotations=annotations).tree()
+    assert tree == [Dependency(0, 1, "nsubj", 0.5), Dependency(1, None, "root", 0.6)]
+    assert Sentence(["a"], annotations={"head": [0]}).tree() == [Dependency(0, None, None)]
+    many = Sentence(["a"], annotations={"topics": ["x", "y"], "score": 0.5, "score_probability": None})
+    assert (many.label("topics").value, many.label("topics").probability) == (["x", "y"], None)
+    assert many.label("score").probability is None
+    for ask in (sentence.tags, sentence.tree):
+        with pytest.raises(HierNLPError, match="of level sentence, not token"):
+            ask("sentence_type")
+    with pytest.raises(HierNLPError, match="of level token, not sentence"):
+        sentence.label("upos")
+    with pytest.raises(HierNLPError, match="no annotation 'head'"):
+        sentence.tree()
+
+
+def test_a_rich_console_shows_what_the_table_shows_and_obeys_no_brackets() -> None:
+    document = parsed()
+    console = Console(width=200, file=io.StringIO(), color_system=None)
+    console.print(document)
+    shown = console.file.getvalue()
+    cells = [line.split() for line in str(document).splitlines() if line]
+    for line in cells:
+        assert all(cell in shown for cell in line if not cell.startswith(("words", "word", "1-2")))
+    console = Console(width=200, file=io.StringIO(), color_system="truecolor", force_terminal=True)
+    console.print(Sentence(["[bold]x[/bold]", "\x1b[31m"], annotations={"upos": ["[red]", "X"], "a": "[b]"}))
+    shown = console.file.getvalue()
+    assert "[bold]x[/bold]" in shown
+    assert "[red]" in shown
+    assert "\x1b[31m" not in shown
+    pair = Sentence(["a"], annotations={"holds": "yes"}, row={"second": ["b", "c"]})
+    console.print(pair)
+    assert "b c" in console.file.getvalue()

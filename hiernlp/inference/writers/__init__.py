@@ -3,7 +3,7 @@ r"""The output formats: one file a format, and the file's name is the format's n
 Example:
     >>> from hiernlp.inference.document import Document, Sentence
     >>> sorted(formats.names())
-    ['conllu', 'json', 'table']
+    ['conllu', 'html', 'json', 'table']
     >>> writer("json").write(Document("Hi", []))
     '{"text": "Hi", "sentences": []}\n'
 """

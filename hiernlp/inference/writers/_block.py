@@ -74,7 +74,7 @@ def make_block(document: Document, index: int, *, name: str) -> Block:
 
 def _new_block(document: Document, index: int, name: str) -> Block:
     sentence = document.sentences[index]
-    gaps = _gaps(document, index)
+    gaps = gaps_of(document, index)
     forms = [form_cell(word) for word in sentence.words]
     lines = []
     for i, (form, gap) in enumerate(zip(forms, gaps, strict=True), 1):
@@ -98,7 +98,7 @@ def _space_after(gap: str | None) -> str:
     return "_" if plain == " " else f"SpacesAfter={misc_value(plain)}"
 
 
-def _gaps(document: Document, index: int) -> list[str | None]:
+def gaps_of(document: Document, index: int) -> list[str | None]:
     """Return the raw text between each word and the next; None where it is not known."""
     sentence = document.sentences[index]
     words, starts, text, end = sentence.words, sentence.word_starts, document.text, None

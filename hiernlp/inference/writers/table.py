@@ -80,7 +80,7 @@ def show(value: Any) -> str:  # noqa: ANN401 - any annotation
         return f"{value:.4g}"
     if isinstance(value, list | tuple):
         return ", ".join(show(item) for item in value)
-    text = "".join(char if _printable(char) else "\ufffd" for char in str(value))
+    text = printable(str(value))
     if width(text) <= WIDEST:
         return text
     kept, used = [], 0
@@ -98,6 +98,11 @@ def show_probability(value: Any, chosen: Any) -> str:  # noqa: ANN401 - a number
         labels = chosen if isinstance(chosen, list | tuple) else [chosen]
         return ", ".join(f"{value[label]:.2f}" for label in labels if label in value)
     return "" if value is None else f"{value:.2f}"
+
+
+def printable(text: str) -> str:
+    """Return a text on one line, U+FFFD in the place of what could move a terminal's cursor or turn its direction."""
+    return "".join(char if _printable(char) else "\ufffd" for char in text)
 
 
 def _printable(char: str) -> bool:
