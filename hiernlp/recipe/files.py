@@ -10,7 +10,7 @@ import yaml
 
 from hiernlp.errors import RecipeError, did_you_mean
 from hiernlp.recipe.settings import Recipe
-from hiernlp.registry import auxiliary, balancing, kinds, readers, sharing
+from hiernlp.registry import auxiliary, balancing, gating, kinds, readers, sharing
 from hiernlp.settings import Settings, validate
 
 EXTENDS = "extends"
@@ -88,6 +88,10 @@ def validate_recipe(data: Mapping[str, Any]) -> Recipe:
         if settings.hint is not None:
             dumped["tasks"][task]["hint"]["options"] = _options(
                 auxiliary, settings.hint.maker, settings.hint.options, f"tasks.{task}.hint"
+            )
+        if settings.gate is not None:
+            dumped["tasks"][task]["gate"]["options"] = _options(
+                gating, settings.gate.method, settings.gate.options, f"tasks.{task}.gate"
             )
         dumped["tasks"][task]["options"] = _options(kinds, settings.kind, settings.options, f"tasks.{task}")
     for corpus, settings in recipe.corpora.items():
