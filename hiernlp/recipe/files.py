@@ -116,7 +116,10 @@ def _with_hint(name: str, task: Any) -> Any:  # noqa: ANN401 - whatever stands i
     options = task.get("options", {}) if isinstance(task, Mapping) else None
     if maker not in auxiliary.names() or not isinstance(options, Mapping):
         return task  # validation says what is wrong, if anything is
-    given = {"kind": auxiliary.load(maker).kind, "auxiliary": True, **task}
+    made = auxiliary.load(maker)
+    given = {"kind": made.kind, "auxiliary": True, **task}
+    if made.view and isinstance(task.get("view", {}), Mapping):
+        given["view"] = {**made.view, **task.get("view", {})}
     if given["kind"] in kinds.names() and "column" in kinds.load(given["kind"]).Options.model_fields:
         given["options"] = {"column": name, **options}
     return given

@@ -155,8 +155,8 @@ class TaskSettings(Settings):
     reversal: Reversal | None = None
     """Work against what the task reads (an adversary): what lies below unlearns what the head learns."""
     gate: GateSettings | None = None
-    """For an auxiliary task: learn how much of its gradient reaches what it shares with the main tasks, so that a helper
-    that does harm is shut out."""
+    """For an auxiliary task: learn how much of its gradient reaches what it shares with the main tasks, so that a
+    helper that does harm is shut out."""
     description: str = ""
     """What the task is, in a sentence."""
 
@@ -270,6 +270,24 @@ class Recipe(Settings):
                     f"tasks.{task}.gate: an adversary is meant to work against the others, so that no gate can tell "
                     "whether it helps; take out `gate` or `reversal`"
                 )
+        if self.training.select in self.tasks and self.tasks[self.training.select].auxiliary:
+            raise ValueError(f"training.select: {self.training.select!r} is auxiliary; choose by another task")
+        return self
+
+    @model_validator(mode="after")
+    def _views_have_answers(self) -> Recipe:
+        for task, settings in self.tasks.items():
+            view = {} if settings.hint is None else auxiliary.load(settings.hint.maker).view
+            of_maker = view.get("answer") == "replaced"
+            if of_maker != (settings.view is not None and settings.view.answer == "replaced"):
+                raise ValueError(
+                    f"tasks.{task}.view.answer: 'replaced' goes with the label maker `replaced`, and with no other; "
+                    "leave it out"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _feeds_of_helpers_fit(self) -> Recipe:
         for i, feed in enumerate(self.feeds):
             if self.tasks[feed.source].view is not None:
                 raise ValueError(
@@ -289,11 +307,9 @@ class Recipe(Settings):
                     )
                 if target != ENCODER and self.tasks[target].gate is not None:
                     raise ValueError(
-                        f"feeds.{i}: the gate of {target!r} holds back what it teaches, which a feed would let through; "
-                        "take out the feed or the gate"
+                        f"feeds.{i}: the gate of {target!r} holds back what it teaches, which a feed would let "
+                        "through; take out the feed or the gate"
                     )
-        if self.training.select in self.tasks and self.tasks[self.training.select].auxiliary:
-            raise ValueError(f"training.select: {self.training.select!r} is auxiliary; choose by another task")
         return self
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""A picture of a training run: losses over steps, scores on the development data, and what schedules and gates changed."""
+"""A picture of a training run: losses over steps, scores on development data, what schedules and gates changed."""
 
 from __future__ import annotations
 

@@ -209,10 +209,6 @@ class Trainer:
                 with watch.paused():
                     batches = self._readied(planned, len(steps))
                 if batches:  # none where all of the step's tasks rest, or have had their time
-                    if self.gates is not None:
-                        self.gates.measure(
-                            progress.step, ended=[t for t, factor in self._factors.items() if not factor]
-                        )
                     self.step(batches, sums)
                 progress.step += 1
                 progress.step_in_epoch += 1
@@ -254,6 +250,8 @@ class Trainer:
 
     def step(self, batches: list[TrainingBatch], sums: _Sums) -> None:
         """Do one step: every loss is a mean over all its targets in the step's batches, on all processes."""
+        if self.gates is not None:
+            self.gates.measure(self.progress.step, ended=[t for t, factor in self._factors.items() if not factor])
         if self._successive is not None:
             # In the sequential order all batches of a step train one task.
             (task,) = {task for batch in batches for task in batch.targets}
