@@ -284,6 +284,11 @@ class Recipe(Settings):
                     f"tasks.{task}.view.answer: 'replaced' goes with the label maker `replaced`, and with no other; "
                     "leave it out"
                 )
+            if of_maker and settings.place == AUTO:
+                raise ValueError(
+                    f"tasks.{task}.place: the probe reads sentences as they are, in which no word is replaced; give a "
+                    "layer"
+                )
         return self
 
     @model_validator(mode="after")

@@ -283,6 +283,7 @@ def test_what_helpers_may_not_do(recipe_data: Make) -> None:
     assert "goes with the label maker `replaced`" in told(
         lambda d: d["tasks"].update(found={"hint": {"maker": "replaced"}, "view": {"answer": "all"}})
     )
+    assert "give a layer" in told(lambda d: d["tasks"].update(found={"hint": {"maker": "replaced"}, "place": "auto"}))
     assert "tasks.shape.schedule" in told(lambda d: d["tasks"]["shape"].update(schedule={"until": 1.5}))
 
 
@@ -302,6 +303,9 @@ def test_variants_of_a_recipe_with_helpers(recipe_data: Make) -> None:
     assert recipe.main_tasks == MAIN
     assert list(single_task(recipe, "upos").tasks) == ["upos"]
     assert not single_task(recipe, "dependencies").tasks["dependencies"].auxiliary
+    gated = helped(recipe_data)
+    gated["tasks"]["dependencies"]["gate"] = {"method": "similarity"}
+    assert single_task(validate_recipe(gated), "dependencies").tasks["dependencies"].gate is None
     with pytest.raises(HierNLPError, match="not trained alone"):
         single_task(recipe, "shape")
     idle = validate_recipe(helped(recipe_data, weight=0.0))
