@@ -22,7 +22,7 @@ from hiernlp.encoding.letter_case import CASES
 from hiernlp.encoding.pairs import PairBatch
 from hiernlp.errors import HierNLPError, did_you_mean
 from hiernlp.kinds._base import Kind, Targets
-from hiernlp.modules import ByTask, ScalarMix, reverse, without_dropout, zero_linear
+from hiernlp.modules import ByTask, ScalarMix, scale_gradient, without_dropout, zero_linear
 from hiernlp.pairs import PairReading
 from hiernlp.sharing._base import Scheme
 
@@ -76,6 +76,9 @@ class HierarchicalModel(nn.Module):
         reversed_tasks: tasks that work against what they read: the gradient of the states is turned round. How
             strongly, ``reversal`` says by task; it is 0 at first.
 
+    Attributes:
+        gates: for some tasks, what the gradient of what they read is multiplied by, from 0 to 1; training sets it.
+
     Raises:
         HierNLPError: feeds form a circle, or one comes from a pair and goes elsewhere than to a pair's head.
     """
@@ -104,6 +107,7 @@ class HierarchicalModel(nn.Module):
         self.places = dict(places)
         self.feeds = tuple(feeds)
         self.reversal = dict.fromkeys(reversed_tasks, 0.0)
+        self.gates: dict[str, float] = {}
         size = scheme.hidden_size
         self._check_pairs()
         # All that lets information in from elsewhere begins at zero: training starts from the pretrained function.
@@ -460,10 +464,11 @@ class HierarchicalModel(nn.Module):
     def _read(self, task: str, words: Tensor, kept: Mapping[int, Tensor], beliefs: Mapping[str, Tensor]) -> Tensor:
         """Return what a task's head reads, shape (B, N, H)."""
         place = self.places[task]
-        if task in self.reversal:
+        if task in self.reversal or task in self.gates:
             # Below all that is the task's own, which goes on learning the task.
-            strength = self.reversal[task]
-            words, kept = reverse(words, strength), {layer: reverse(s, strength) for layer, s in kept.items()}
+            factor = self.gates.get(task, 1.0) * (-self.reversal[task] if task in self.reversal else 1.0)
+            words = scale_gradient(words, factor)
+            kept = {layer: scale_gradient(s, factor) for layer, s in kept.items()}
         read = words
         if place.is_mix:
             read = self.mixes[task]([kept[layer] for layer in range(place.low, place.high + 1)])

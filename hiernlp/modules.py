@@ -41,30 +41,32 @@ def zero_linear(size: int) -> nn.Linear:
     return linear
 
 
-class _Reverse(torch.autograd.Function):
-    """The layer of gradient reversal."""
+class _ScaledGradient(torch.autograd.Function):
+    """The identity, but for its gradient."""
 
     @staticmethod
-    def forward(ctx: Any, states: Tensor, strength: float) -> Tensor:  # noqa: ANN401 - torch's own
-        ctx.strength = strength
+    def forward(ctx: Any, states: Tensor, factor: float) -> Tensor:  # noqa: ANN401 - torch's own
+        ctx.factor = factor
         return states.view_as(states)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> tuple[Tensor, None]:  # noqa: ANN401
         (gradient,) = gradients
-        return gradient * -ctx.strength, None
+        return gradient * ctx.factor, None
 
 
-def reverse(states: Tensor, strength: float) -> Tensor:
-    """Return the states as they are; their gradient is multiplied by ``-strength``.
+def scale_gradient(states: Tensor, factor: float) -> Tensor:
+    """Return the states as they are; their gradient is multiplied by ``factor``.
+
+    Below 0 that is gradient reversal (Ganin and Lempitsky 2015).
 
     Example:
         >>> states = torch.ones(2, requires_grad=True)
-        >>> reverse(states, 0.5).sum().backward()
+        >>> scale_gradient(states, -0.5).sum().backward()
         >>> states.grad
         tensor([-0.5000, -0.5000])
     """
-    return _Reverse.apply(states, strength)  # pyright: ignore[reportReturnType]
+    return _ScaledGradient.apply(states, factor)  # pyright: ignore[reportReturnType]
 
 
 @contextmanager

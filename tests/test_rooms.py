@@ -27,6 +27,7 @@ ORDER = [
     "model",
     "prediction",
     "balancing",
+    "gating",
     "training",
     "hub",
     "probing",

@@ -32,6 +32,10 @@ class Maker(ABC, Generic[Options]):
     """The kind of task that learns the labels, unless the task says otherwise."""
     shape: ClassVar[Shape]
     """What one sentence's value is."""
+    view: ClassVar[Mapping[str, Any]] = {}
+    """What a task of these labels reads, unless it says otherwise, if not the sentences themselves."""
+    space: ClassVar[tuple[str, ...]] = ()
+    """Labels of words that there are whatever the training data hold."""
 
     def __init__(self, options: Options, *, base: Path) -> None:
         self.options = options

@@ -22,7 +22,12 @@ class WordOptions(Settings):
 
 
 class Word(Maker[WordOptions]):
-    """The word itself in lower case; to be learnt from a ``view`` in which it is hidden, else the task is trivial."""
+    """The word itself in lower case.
+
+    Learnt from a ``view`` in which it is hidden, a masked language model; from one with ``answer: all``, a denoising
+    autoencoder; from the sentence as it is, an autoencoder of words, which keeps their identity in the layer where it
+    stands and is the easier the lower that is.
+    """
 
     Options = WordOptions
     kind = "token_labels"

@@ -16,19 +16,21 @@ from rich.console import Console  # noqa: E402
 from hiernlp.cli._runs import CURVES, finish, say, train  # noqa: E402
 from hiernlp.errors import HierNLPError  # noqa: E402
 from hiernlp.experiment import (  # noqa: E402
+    ADVERSARIES,
     BEGUN_WITH,
     PROBE,
     STATE,
     TRAINING,
     dumped,
     is_finished,
+    read_remains,
     read_scores,
     with_known_scores,
     with_probed_places,
 )
 from hiernlp.recipe import Recipe, load_recipe, single_task  # noqa: E402
 from hiernlp.training.checkpoints import has_state  # noqa: E402
-from hiernlp.training.tables import scores_table  # noqa: E402
+from hiernlp.training.tables import number, scores_table  # noqa: E402
 
 SINGLE = "single"
 
@@ -68,6 +70,14 @@ def train_command(
         helpers = {f"({task})": found for task, found in read_scores(output, of="auxiliary").items()}
         baselines |= {task: found["baseline"] for task, found in helpers.items()}
         Console(quiet=silent).print(scores_table(results | helpers, baselines=baselines, single=single))
+    for task, layers in read_remains(output / TRAINING / ADVERSARIES).items():
+        for found in layers:
+            say(
+                console,
+                f"({task}) at layer {found.layer}: a fresh probe's {found.main} is {number(found.main, found.after)}, "
+                f"before training {number(found.main, found.before)}, the majority's "
+                f"{number(found.main, found.baseline)}",
+            )
     say(console, f"model in {output}; curves in {output / TRAINING / CURVES}")
     return 0
 

@@ -17,16 +17,19 @@ from hiernlp.experiment.folders import (
 )
 from hiernlp.experiment.places import PROBE, probe, with_probed_places
 from hiernlp.experiment.preparation import Experiment, prepare
+from hiernlp.experiment.remains import ADVERSARIES, Remains, read_remains
 from hiernlp.experiment.run import Run
 from hiernlp.experiment.trainer import build_trainer, new_accelerator
 
 __all__ = [
+    "ADVERSARIES",
     "BEGUN_WITH",
     "LOG",
     "PROBE",
     "STATE",
     "TRAINING",
     "Experiment",
+    "Remains",
     "Run",
     "build_trainer",
     "check_select",
@@ -36,6 +39,7 @@ __all__ = [
     "new_accelerator",
     "prepare",
     "probe",
+    "read_remains",
     "read_scores",
     "today",
     "versions",

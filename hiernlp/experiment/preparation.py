@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from hiernlp.experiment.folders import dumped
 from hiernlp.hub.folder import Bundle, TaskRecord, build_model
 from hiernlp.kinds._base import Kind
 from hiernlp.recipe import Recipe, TaskSettings, resolve_feeds, resolve_place, without_idle_helpers
-from hiernlp.registry import kinds
+from hiernlp.registry import auxiliary, kinds
 from hiernlp.settings import validate
 from hiernlp.training.data import EncodedSplit, annotates
 
@@ -85,7 +86,8 @@ def prepare(recipe: Recipe, *, base: Path | None = None) -> Experiment:
     tasks: dict[str, TaskRecord] = {}
     for task, settings in recipe.tasks.items():
         columns = list(data.columns(task))
-        keep = [*columns, "words", SECOND, "file", "line"]
+        hidden = data.kinds[task].hidden_columns(data.options[task])
+        keep = [*columns, *hidden, "words", SECOND, "file", "line"]
         rows = (
             row
             for corpus in data.trained_on[task]
@@ -93,10 +95,12 @@ def prepare(recipe: Recipe, *, base: Path | None = None) -> Experiment:
                 [c for c in keep if c in data.corpora[corpus]["train"].column_names]
             )
         )
+        known = () if settings.hint is None else auxiliary.load(settings.hint.maker).space
+        example = [{"words": list(known), **{column: list(known) for column in columns}}] if known else []
         tasks[task] = TaskRecord(
             kind=settings.kind,
             options=settings.options,
-            labels=data.kinds[task].fit(data.options[task], rows),
+            labels=data.kinds[task].fit(data.options[task], chain(rows, example)),
             place=places[task],
             shortcut=settings.shortcut,
             description=settings.description,

@@ -16,9 +16,10 @@ from hiernlp.experiment.choice import check_select, with_known_scores
 from hiernlp.experiment.folders import BEGUN_WITH, BEST, STATE, TRAINING, dumped, today
 from hiernlp.experiment.places import PROBE, Told, known_places, with_probed_places
 from hiernlp.experiment.preparation import prepare
+from hiernlp.experiment.remains import ADVERSARIES, adversaries_of, probe_remains
 from hiernlp.experiment.trainer import build_trainer, new_accelerator
 from hiernlp.files import replaced_file
-from hiernlp.hub.folder import library_version, restricted, save_bundle
+from hiernlp.hub.folder import library_version, load_bundle, restricted, save_bundle
 from hiernlp.kinds._base import Scores
 from hiernlp.recipe import Recipe, unplaced_tasks
 from hiernlp.training.checkpoints import drop_state, has_state
@@ -57,6 +58,7 @@ class Run:
             )
         recipe = with_known_scores(recipe, base=base)
         self.output = output
+        self.base = base
         self.folder = output / TRAINING
         settings = recipe.training
         self.accelerator = new_accelerator(settings)
@@ -73,7 +75,12 @@ class Run:
             for task in split.tasks:
                 head = heads[task]
                 head.check(split.rows(columns=["words", *columns_of(head)]))  # pyright: ignore[reportArgumentType, reportCallIssue]
-        self.baselines: dict[str, Scores] = baselines(heads, experiment.train, experiment.dev)  # pyright: ignore[reportArgumentType]
+        self.baselines: dict[str, Scores] = baselines(
+            heads,  # pyright: ignore[reportArgumentType]
+            experiment.train,
+            experiment.dev,
+            corruptions=experiment.corruptions,
+        )
         self.single = settings.single_scores if isinstance(settings.single_scores, dict) else {}
         check_select(settings.select, scored=[t for t in self.baselines if t in self.main], single=self.single)
         for key in ("converged_after", "best_per_task"):
@@ -127,8 +134,19 @@ class Run:
                 if not self.baselines and not best:
                     self._save(None)
                 if self.accelerator.is_main_process:
+                    self._probe_adversaries()
                     drop_state(self.folder / STATE)
             yield event
+
+    def _probe_adversaries(self) -> None:
+        if adversaries_of(self.experiment):
+            probe_remains(
+                self.experiment,
+                self.folder / ADVERSARIES,
+                saved=load_bundle(self.output),
+                device=self.accelerator.device,
+                base=self.base,
+            )
 
     def report(self, scores: Mapping[str, Scores]) -> dict[str, Any]:
         """Return scores as ``scores.json`` has them: by task, beside the baseline's main figure."""

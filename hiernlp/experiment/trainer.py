@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.state import AcceleratorState
 from accelerate.utils import DataLoaderConfiguration
 
+from hiernlp.errors import RecipeError
 from hiernlp.experiment.preparation import Experiment
 from hiernlp.kinds._base import Scores
-from hiernlp.registry import balancing
+from hiernlp.registry import balancing, gating
 from hiernlp.settings import validate
 from hiernlp.training.data import BatchBuilder, TrainingBatch
+from hiernlp.training.gates import Gates
 from hiernlp.training.loop import Trainer
 from hiernlp.training.sampling import EpochPlanner
 from hiernlp.training.settings import TrainingSettings
@@ -56,21 +59,22 @@ def build_trainer(
     recipe, bundle = experiment.recipe, experiment.bundle
     settings = recipe.training
     method = balancing.load(recipe.balancing.method)
+    builder = BatchBuilder(
+        experiment.train,
+        dict(bundle.model.heads.items()),  # pyright: ignore[reportArgumentType]
+        bundle.encoder,
+        bundle.encoding,
+        apart=len(bundle.model.apart) > 0,
+        joined=len(bundle.model.joined) > 0,
+        corruptions=experiment.corruptions,
+    )
     return Trainer(
         bundle.model,
         balancer=method(
             options=validate(method.Options, recipe.balancing.options),
             weights={task: s.weight for task, s in recipe.tasks.items()},
         ),
-        builder=BatchBuilder(
-            experiment.train,
-            dict(bundle.model.heads.items()),  # pyright: ignore[reportArgumentType]
-            bundle.encoder,
-            bundle.encoding,
-            apart=len(bundle.model.apart) > 0,
-            joined=len(bundle.model.joined) > 0,
-            corruptions=experiment.corruptions,
-        ),
+        builder=builder,
         planner=EpochPlanner(
             {corpus: split.sizes for corpus, split in experiment.train.items() if split.tasks},
             settings=recipe.sampling,
@@ -87,8 +91,37 @@ def build_trainer(
         rates={task: s.learning_rate for task, s in recipe.tasks.items() if s.learning_rate is not None},
         schedules={task: s.schedule for task, s in recipe.tasks.items() if s.schedule is not None},
         reversals={task: s.reversal for task, s in recipe.tasks.items() if s.reversal is not None},
+        gates=_gates(experiment, builder),
         evaluate=evaluate,
         state_folder=state_folder,
         accelerator=accelerator,
         before_step=before_step,
+    )
+
+
+def _gates(experiment: Experiment, builder: BatchBuilder) -> Gates | None:
+    """Return the gates of the recipe's helpers; None if no helper has one."""
+    recipe = experiment.recipe
+    gates = {}
+    for task, settings in recipe.tasks.items():
+        if settings.gate is None:
+            continue
+        gate = gating.load(settings.gate.method)
+        gates[task] = gate(validate(gate.Options, settings.gate.options, path=f"tasks.{task}.gate.options"))
+        splits = {"train": experiment.train, "dev": experiment.dev}[gate.compares_with].values()
+        if not any(main in split.tasks for split in splits for main in recipe.main_tasks):
+            raise RecipeError(
+                f"tasks.{task}.gate: {settings.gate.method!r} compares with development data, and no corpus has any of "
+                "a main task; add dev or split: dev, or use the gate 'similarity'"
+            )
+    if not gates:
+        return None
+    return Gates(
+        experiment.bundle.model,
+        gates,
+        weights={task: recipe.tasks[task].weight for task in recipe.main_tasks},
+        train=builder,
+        dev=replace(builder, splits=experiment.dev),
+        budget=recipe.training.batch_subwords,
+        seed=recipe.training.seed,
     )

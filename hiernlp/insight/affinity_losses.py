@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from hiernlp.encoding.batches import plan_batches
 from hiernlp.insight.affinity import Measurement, measure
 from hiernlp.insight.affinity_steps import Lookahead
 from hiernlp.model import HierarchicalModel
 from hiernlp.training.data import BatchBuilder, TrainingBatch
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from hiernlp.training.measuring import mean_losses, shared_layers, target_counts, undisturbed
 
 SEED = 7919
 """Beside the recipe's seed, so that batches for measuring are not those of training."""
-OTHERS = "between"
-"""Stands for shared parameters that belong to no layer of an encoder, such as units that mix several."""
 
 
 class AffinityMeter:
@@ -63,27 +56,16 @@ class AffinityMeter:
         if not any(p.requires_grad for found in layers.values() for p in found):
             return None
         device = next(self.model.parameters()).device
-        with _undisturbed(self.model, device):
+        with undisturbed(self.model, device):
             batches = [batch.to(device) for batch in self._batches()]
-            counts = _counts(batches)
+            counts = target_counts(batches)
             if not any(counts.values()):
                 return None
             return measure(lambda: self.losses(batches, counts), layers, lookahead=self.lookahead, step=step)
 
     def losses(self, batches: Sequence[TrainingBatch], counts: Mapping[str, float]) -> dict[str, Tensor]:
         """Return each task's loss, the mean over its targets in the batches; tasks without a target are left out."""
-        sums: dict[str, Tensor] = {}
-        for batch in batches:
-            tasks = tuple(task for task in batch.targets if counts[task])
-            if not tasks:
-                continue
-            # Not by calling the model, whose call may be wrapped to train in another number format.
-            found = HierarchicalModel.forward(
-                self.model, batch.words, tasks=tasks, targets=batch.targets, views=batch.views
-            )
-            for task, loss in found.items():
-                sums[task] = sums[task] + loss if task in sums else loss
-        return {task: sums[task] / counts[task] for task in self.model.tasks if task in sums}
+        return mean_losses(self.model, batches, counts)
 
     def _batches(self) -> list[TrainingBatch]:
         return [self.builder(corpus, self._next(corpus)) for corpus in self._waiting]
@@ -96,37 +78,3 @@ class AffinityMeter:
             waiting += plan_batches(sizes, budget=self.budget, seed=SEED + self.seed, epoch=self._passes[corpus])
             self._passes[corpus] += 1
         return waiting.pop()
-
-
-def shared_layers(model: HierarchicalModel) -> dict[str, list[nn.Parameter]]:
-    """Return the parameters that tasks share, by the layer's number: "0" for the embeddings, then "1" and so on."""
-    found: dict[str, list[nn.Parameter]] = {}
-    for encoder in model.scheme.encoders:
-        for layer, parameters in enumerate(encoder.parameters_by_layer()):
-            found.setdefault(str(layer), []).extend(parameters)
-    if model.case_embedding is not None:
-        found["0"].append(model.case_embedding)
-    known = {id(p) for parameters in found.values() for p in parameters}
-    rest = [p for p in model.scheme.parameters() if id(p) not in known]
-    return found | ({OTHERS: rest} if rest else {})
-
-
-def _counts(batches: Sequence[TrainingBatch]) -> dict[str, float]:
-    counts: dict[str, float] = {}
-    for batch in batches:
-        for task, targets in batch.targets.items():
-            counts[task] = counts.get(task, 0.0) + targets.count
-    return counts
-
-
-@contextmanager
-def _undisturbed(model: HierarchicalModel, device: torch.device) -> Iterator[None]:
-    """Put a model in evaluation mode; restore each module's mode and the state of all random numbers."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        with torch.random.fork_rng([device] if device.type == "cuda" else []):
-            yield
-    finally:
-        for module, mode in modes:
-            module.training = mode

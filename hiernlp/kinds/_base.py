@@ -104,6 +104,11 @@ class Kind(nn.Module, ABC, Generic[Options, Output]):
         """Return the annotation columns that the kind reads from a corpus and writes to a document."""
 
     @classmethod
+    def hidden_columns(cls, options: Options) -> tuple[str, ...]:  # noqa: ARG003 - most have none
+        """Return the columns that training reads besides, where a corpus has them; nothing else ever does."""
+        return ()
+
+    @classmethod
     @abstractmethod
     def fit(cls, options: Options, rows: Iterable[Row]) -> Labels:
         """Return the label spaces found in training rows.

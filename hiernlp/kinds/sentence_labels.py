@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
+import torch
 from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
@@ -29,6 +30,7 @@ from hiernlp.kinds._base import (
 )
 from hiernlp.kinds._pooling import PooledOptions, SentenceScorer
 from hiernlp.kinds._scoring import confusions, label_report, macro_f1
+from hiernlp.kinds._soft_targets import check_positions, ordinal_targets, vote_shares
 
 
 class SentenceLabelsOptions(PooledOptions):
@@ -39,12 +41,22 @@ class SentenceLabelsOptions(PooledOptions):
     class_weights: dict[str, float] = Field(default={})
     """Weight of a label's loss, 1 where none is given."""
 
+    votes: str | None = None
+    """Annotation column with all annotators' labels of the sentence (``labels`` in a table, some of them more than
+    once): training's target is each label's share of them. Scores are those of the label itself."""
+    scale: list[str] | dict[str, float] | None = None
+    """The labels in their order, or each with its position: training's target then spreads over those nearby, where
+    there are no votes."""
+    spread: float = Field(default=0.5, gt=0)
+    """With ``scale``: the distance in which a label's share of the target falls to 1/e of the right one's."""
     case_sensitive: bool = False
     """Take labels that differ in letter case only for different ones; otherwise they are refused as a mistake."""
 
 
 class SentenceLabels(Kind[SentenceLabelsOptions, Tensor]):
     """Softmax over the labels of a sentence, from its words pooled into one vector.
+
+    The target is the label itself or, by ``votes`` or ``scale``, a distribution q, with the loss -sum_c q_c log p_c.
 
     The output is the scores of the labels in float32, shape (B, C). Labels are strings: a column of numbers is read as
     the numbers are written.
@@ -60,6 +72,9 @@ class SentenceLabels(Kind[SentenceLabelsOptions, Tensor]):
         self.index = {label: i for i, label in enumerate(self.space)}
         self.feedback_size = len(self.space)
         self.scorer = SentenceScorer(options, hidden_size=hidden_size, outputs=len(self.space))
+        self._near = (
+            None if options.scale is None else ordinal_targets(options.scale, self.space, spread=options.spread)
+        )
         self.register_buffer("weights", class_weights(options.class_weights, self.space), persistent=False)
 
     @classmethod
@@ -67,15 +82,30 @@ class SentenceLabels(Kind[SentenceLabelsOptions, Tensor]):
         return (options.column,)
 
     @classmethod
+    def hidden_columns(cls, options: SentenceLabelsOptions) -> tuple[str, ...]:
+        return () if options.votes is None else (options.votes,)
+
+    @classmethod
     def fit(cls, options: SentenceLabelsOptions, rows: Iterable[Row]) -> Labels:
         counts: Counter[str] = Counter()
         first: dict[str, Row] = {}
+        voted = False
         for row in rows:
+            votes = None if options.votes is None else row.get(options.votes)
+            voted = voted or bool(votes)
+            counts.update(dict.fromkeys(map(str, votes or ()), 0))
             if row.get(options.column) is not None:
                 label = str(row[options.column])
                 counts[label] += 1
                 first.setdefault(label, row)
         space = label_space(counts, column=options.column, what="label")
+        if options.votes is not None and not voted:
+            raise DataError(
+                f"votes: expected the annotation {options.votes!r}, a list of labels, in a training sentence, found "
+                "none; check the corpus's columns and types"
+            )
+        if options.scale is not None:
+            check_positions(options.scale, space, column=options.column)
         known: dict[str, str] = {}
         for label in space if not options.case_sensitive else ():
             usual = known.setdefault(label.casefold(), label)
@@ -98,13 +128,46 @@ class SentenceLabels(Kind[SentenceLabelsOptions, Tensor]):
 
     def targets(self, row: Row) -> Arrays | None:
         label = row.get(self.options.column)
+        if self.is_soft:
+            soft = self._soft(row)
+            return None if soft is None else {"soft": soft}
         return None if label is None else {"label": np.array([self.index.get(str(label), IGNORE)], dtype=np.int64)}
 
+    @property
+    def is_soft(self) -> bool:
+        """Whether targets are distributions."""
+        return self.options.votes is not None or self._near is not None
+
+    def _soft(self, row: Row) -> np.ndarray | None:
+        """Return the target of a row, shape (C,); None where it has neither votes nor a known label."""
+        votes = None if self.options.votes is None else row.get(self.options.votes)
+        shares = vote_shares(votes, self.index) if votes else None
+        if shares is not None:
+            return shares
+        place = self.index.get(str(row.get(self.options.column)))
+        if place is None:
+            return None
+        return np.eye(len(self.space), dtype=np.float32)[place] if self._near is None else self._near[place]
+
     def collate(self, targets: Sequence[Arrays | None], words: int) -> Targets:  # noqa: ARG002 - nothing here is padded to words
+        if self.is_soft:
+            nothing = np.zeros(len(self.space), dtype=np.float32)
+            soft = np.stack([nothing if t is None else t["soft"] for t in targets])
+            return Targets({"soft": torch.from_numpy(soft)}, float(sum(t is not None for t in targets)))
         labels = pad([None if t is None else t["label"] for t in targets], 1).squeeze(1)
         return Targets({"label": labels}, float((labels != IGNORE).sum()))
 
     def loss(self, output: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
+        if self.is_soft:
+            each = F.cross_entropy(
+                output,
+                targets["soft"],
+                weight=self.weights,
+                reduction="none",
+                label_smoothing=self.options.label_smoothing,
+            )
+            # Without a target a sentence has a row of zeros, to which smoothing would add.
+            return (each * targets["soft"].any(-1)).sum()
         return F.cross_entropy(
             output,
             targets["label"],

@@ -10,7 +10,7 @@ import yaml
 
 from hiernlp.errors import RecipeError, did_you_mean
 from hiernlp.recipe.settings import Recipe
-from hiernlp.registry import auxiliary, balancing, kinds, readers, sharing
+from hiernlp.registry import auxiliary, balancing, gating, kinds, readers, sharing
 from hiernlp.settings import Settings, validate
 
 EXTENDS = "extends"
@@ -89,6 +89,10 @@ def validate_recipe(data: Mapping[str, Any]) -> Recipe:
             dumped["tasks"][task]["hint"]["options"] = _options(
                 auxiliary, settings.hint.maker, settings.hint.options, f"tasks.{task}.hint"
             )
+        if settings.gate is not None:
+            dumped["tasks"][task]["gate"]["options"] = _options(
+                gating, settings.gate.method, settings.gate.options, f"tasks.{task}.gate"
+            )
         dumped["tasks"][task]["options"] = _options(kinds, settings.kind, settings.options, f"tasks.{task}")
     for corpus, settings in recipe.corpora.items():
         dumped["corpora"][corpus]["options"] = _options(readers, settings.reader, settings.options, f"corpora.{corpus}")
@@ -112,7 +116,10 @@ def _with_hint(name: str, task: Any) -> Any:  # noqa: ANN401 - whatever stands i
     options = task.get("options", {}) if isinstance(task, Mapping) else None
     if maker not in auxiliary.names() or not isinstance(options, Mapping):
         return task  # validation says what is wrong, if anything is
-    given = {"kind": auxiliary.load(maker).kind, "auxiliary": True, **task}
+    made = auxiliary.load(maker)
+    given = {"kind": made.kind, "auxiliary": True, **task}
+    if made.view and isinstance(task.get("view", {}), Mapping):
+        given["view"] = {**made.view, **task.get("view", {})}
     if given["kind"] in kinds.names() and "column" in kinds.load(given["kind"]).Options.model_fields:
         given["options"] = {"column": name, **options}
     return given

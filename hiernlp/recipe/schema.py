@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hiernlp.recipe.settings import Recipe
-from hiernlp.registry import Room, auxiliary, balancing, kinds, readers, sharing
+from hiernlp.registry import Room, auxiliary, balancing, gating, kinds, readers, sharing
 
 
 def json_schema() -> dict[str, Any]:
@@ -33,6 +33,7 @@ def json_schema() -> dict[str, Any]:
         ("CorpusSettings", "reader", readers),
         ("SharingSettings", "scheme", sharing),
         ("BalancingSettings", "method", balancing),
+        ("GateSettings", "method", gating),
     ]:
         _add_options(definitions, definition, key, room)
     definitions["CorpusSettings"].pop("required", None)

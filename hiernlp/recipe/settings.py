@@ -12,7 +12,7 @@ from hiernlp.encoding.subwords import EncodingSettings
 from hiernlp.errors import did_you_mean
 from hiernlp.pairs import PairSettings
 from hiernlp.probing.settings import ProbeSettings
-from hiernlp.registry import Room, auxiliary, balancing, kinds, readers, sharing
+from hiernlp.registry import Room, auxiliary, balancing, gating, kinds, readers, sharing
 from hiernlp.settings import Settings
 from hiernlp.training.gain import GAIN, NO_LOSS
 from hiernlp.training.schedules import Reversal, WeightSchedule
@@ -122,6 +122,15 @@ class HintSettings(Settings):
     """The maker's own settings."""
 
 
+class GateSettings(Settings):
+    """How much of what a helper teaches is let through, learnt while training goes on."""
+
+    method: Annotated[str, _known(gating)]
+    """Name of a gate: ``similarity`` (of gradients) or ``held_out`` (loss)."""
+    options: dict[str, Any] = {}
+    """The gate's own settings."""
+
+
 class TaskSettings(Settings):
     """One task: its kind and its place in the hierarchy."""
 
@@ -157,6 +166,9 @@ class TaskSettings(Settings):
     """How the weight changes over training; by default it stays."""
     reversal: Reversal | None = None
     """Work against what the task reads (an adversary): what lies below unlearns what the head learns."""
+    gate: GateSettings | None = None
+    """For an auxiliary task: learn how much of its gradient reaches what it shares with the main tasks, so that a
+    helper that does harm is shut out."""
     description: str = ""
     """What the task is, in a sentence."""
 
@@ -263,6 +275,38 @@ class Recipe(Settings):
             if settings.view is not None and (not settings.auxiliary or settings.pair is not None):
                 found = "a main task" if not settings.auxiliary else "one on pairs of sentences"
                 raise ValueError(f"tasks.{task}.view: expected an auxiliary task on single sentences, found {found}")
+            if settings.gate is not None and not settings.auxiliary:
+                raise ValueError(
+                    f"tasks.{task}.gate: expected an auxiliary task, found a main one; set `auxiliary: true`"
+                )
+            if settings.gate is not None and settings.reversal is not None:
+                raise ValueError(
+                    f"tasks.{task}.gate: an adversary is meant to work against the others, so that no gate can tell "
+                    "whether it helps; take out `gate` or `reversal`"
+                )
+        if self.training.select in self.tasks and self.tasks[self.training.select].auxiliary:
+            raise ValueError(f"training.select: {self.training.select!r} is auxiliary; choose by another task")
+        return self
+
+    @model_validator(mode="after")
+    def _views_have_answers(self) -> Recipe:
+        for task, settings in self.tasks.items():
+            view = {} if settings.hint is None else auxiliary.load(settings.hint.maker).view
+            of_maker = view.get("answer") == "replaced"
+            if of_maker != (settings.view is not None and settings.view.answer == "replaced"):
+                raise ValueError(
+                    f"tasks.{task}.view.answer: 'replaced' goes with the label maker `replaced`, and with no other; "
+                    "leave it out"
+                )
+            if of_maker and settings.place == AUTO:
+                raise ValueError(
+                    f"tasks.{task}.place: the probe reads sentences as they are, in which no word is replaced; give a "
+                    "layer"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _feeds_of_helpers_fit(self) -> Recipe:
         for i, feed in enumerate(self.feeds):
             if self.tasks[feed.source].view is not None:
                 raise ValueError(
@@ -280,8 +324,11 @@ class Recipe(Settings):
                     raise ValueError(
                         f"feeds.{i}: {target!r} works against what it reads (`reversal`), so that it is fed nothing"
                     )
-        if self.training.select in self.tasks and self.tasks[self.training.select].auxiliary:
-            raise ValueError(f"training.select: {self.training.select!r} is auxiliary; choose by another task")
+                if target != ENCODER and self.tasks[target].gate is not None:
+                    raise ValueError(
+                        f"feeds.{i}: the gate of {target!r} holds back what it teaches, which a feed would let "
+                        "through; take out the feed or the gate"
+                    )
         return self
 
     @model_validator(mode="after")

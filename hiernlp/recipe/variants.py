@@ -19,7 +19,7 @@ def single_task(recipe: Recipe, task: str) -> Recipe:
     if recipe.tasks[task].hint is not None:
         raise RecipeError(f"tasks.{task}: a hint helps other tasks, so that it is not trained alone")
     data = recipe.model_dump(mode="json", by_alias=True)
-    data["tasks"] = {task: data["tasks"][task] | {"auxiliary": False}}
+    data["tasks"] = {task: data["tasks"][task] | {"auxiliary": False, "gate": None}}
     data["feeds"] = []
     data["probe"]["options"] = {t: options for t, options in data["probe"]["options"].items() if t == task}
     data["training"] |= {"select": "mean", "single_scores": None, "best_per_task": False, "successive": None}

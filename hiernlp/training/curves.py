@@ -1,4 +1,4 @@
-"""A picture of a training run: losses over steps, scores on the development data, and what schedules changed."""
+"""A picture of a training run: losses over steps, scores on development data, what schedules and gates changed."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 STYLES = ("-", "--", "-.", ":")
 """Line styles, the next one for every round of the palette."""
 
+LOOKS = {"weight": "-", "reversal": "--", "gate": "-."}
+"""The line of what changed over training, by what it is."""
+
 Points = list[tuple[float, float]]
 
 
@@ -30,7 +33,7 @@ class Curves:
         scores: main scores on the development data.
         mains: which figure the main score is, by task.
         figure: the figure that chooses checkpoints.
-        schedules: what changed over training, by name: factors of tasks' weights, strengths of reversals.
+        schedules: what changed over training, by name: factors of tasks' weights, strengths of reversals, gates.
     """
 
     losses: dict[str, Points] = field(default_factory=dict)
@@ -77,7 +80,7 @@ def draw_curves(log: Iterable[Mapping[str, Any]], path: str | os.PathLike[str], 
 
     The left panel shows each task's training loss over the steps (faint), with a running mean over it (strong); the
     right one each task's main score at every evaluation. A log without any step or evaluation gives an empty panel.
-    Where weights or reversals were scheduled, a third panel below shows them.
+    Where weights or reversals were scheduled, or gates learnt, a third panel below shows them.
 
     Args:
         log: the lines of a run's log, such as ``{"event": "step", "step": 10, "losses": {"upos": 0.5}}`` and
@@ -136,12 +139,12 @@ def figure(log: Iterable[Mapping[str, Any]]) -> Figure:
         right.plot(steps, values, color=INK, linewidth=2.4, alpha=0.55, label="chooses checkpoints", gid="figure")
     if curves.schedules:
         panels.append(below := result.add_subplot(grid[1, :]))
-        _panel(below, title="Schedules: factors of weights, strengths of reversals", empty=None)
+        _panel(below, title="Factors of weights, strengths of reversals, gates", empty=None)
         for number, (name, points) in enumerate(curves.schedules.items()):
             steps, values = _columns(points)
             # The colour says which task, the line what of it.
             color = looks.get(name.partition("/")[2], {}).get("color", PALETTE[number % len(PALETTE)])
-            style = "-" if name.startswith("weight/") else "--"
+            style = LOOKS.get(name.partition("/")[0], "-")
             label = _label(fonts, name.replace("/", " of "))
             below.plot(steps, values, color=color, linestyle=style, linewidth=1.7, label=label, gid=name)
         below.set_ylim(bottom=0)

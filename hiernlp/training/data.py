@@ -12,7 +12,7 @@ import numpy as np
 
 from hiernlp.corpora import SECOND
 from hiernlp.encoding.collate import WordBatch, collate
-from hiernlp.encoding.corruption import Corruption
+from hiernlp.encoding.corruption import ORIGINAL, REPLACED, Corruption, Word
 from hiernlp.encoding.pairs import Pair, PairBatch, collate_pairs
 from hiernlp.encoding.subwords import EncodingSettings, SubwordEncoder, Subwords
 from hiernlp.kinds._base import Kind, Row, Targets
@@ -156,7 +156,10 @@ class BatchBuilder:
         else:
             sentences = split.subwords(indices)
             words = collate(sentences, self.encoder, mean=mean, pad_to_multiple=multiple)
-        columns = {"words"}.union(*(type(self.heads[t]).columns(self.heads[t].options) for t in tasks))
+        columns = {"words"}
+        for task in tasks:
+            kind, options = type(self.heads[task]), self.heads[task].options
+            columns |= {*kind.columns(options), *kind.hidden_columns(options)}
         rows = list(split.rows(indices, columns=sorted(columns)))
         size = max(words.lengths)
         views: dict[str, WordBatch] = {}
@@ -193,6 +196,7 @@ def see(
     *,
     head: Kind[Any, Any],
     seed: Sequence[int],
+    pool: Sequence[Word] | None = None,
 ) -> Seen:
     """Return sentences as a task sees them that does not read the sentences themselves.
 
@@ -202,11 +206,16 @@ def see(
         corruption: how they are changed.
         head: the task's kind.
         seed: what decides what is drawn.
+        pool: the words that others may become; by default those of the sentences.
     """
-    changed = corruption(sentences, [row["words"] for row in rows], seed=seed)
-    if changed.chosen is None or type(head).level != "token":
-        return Seen(changed.sentences, list(rows))
+    changed = corruption(sentences, [row["words"] for row in rows], seed=seed, pool=pool)
     columns = type(head).columns(head.options)
+    if corruption.settings.answer == "replaced":
+        said = [[REPLACED if r else ORIGINAL for r in found] for found in changed.replaced]
+        rows = [{**row, **dict.fromkeys(columns, labels)} for row, labels in zip(rows, said, strict=True)]
+        return Seen(changed.sentences, list(rows))
+    if changed.chosen is None or type(head).level != "token" or corruption.settings.answer == "all":
+        return Seen(changed.sentences, list(rows))
 
     def kept(row: Row, chosen: Sequence[bool]) -> Row:
         found = {c: row[c] for c in columns if row.get(c) is not None}

@@ -7,7 +7,7 @@ from typing import Any
 
 from accelerate.utils import gather_object
 
-from hiernlp.encoding.corruption import Corruption
+from hiernlp.encoding.corruption import Corruption, words_of
 from hiernlp.encoding.subwords import EncodingSettings, SubwordEncoder
 from hiernlp.kinds._base import Annotation, Kind, Row, Scores
 from hiernlp.model import HierarchicalModel
@@ -84,10 +84,14 @@ def evaluate(
 
 
 def _seen(head: Kind[Any, Any], split: EncodedSplit, corruption: Corruption) -> Seen:
-    """Return a split as a task sees it: drawn sentence by sentence, so that no other sentence has a say."""
+    """Return a split as a task sees it: drawn sentence by sentence, the same whatever the batches."""
     rows = split.rows(columns=["words", *columns_of(head)])
-    pairs = zip(split.subwords(range(len(split))), rows, strict=True)
-    found = [see([sentence], [row], corruption, head=head, seed=[i]) for i, (sentence, row) in enumerate(pairs)]
+    sentences = split.subwords(range(len(split)))
+    pool = words_of(sentences)
+    found = [
+        see([sentence], [row], corruption, head=head, seed=[i], pool=pool)
+        for i, (sentence, row) in enumerate(zip(sentences, rows, strict=True))
+    ]
     return Seen([s for seen in found for s in seen.sentences], [row for seen in found for row in seen.rows])
 
 
@@ -102,14 +106,27 @@ def score(head: Kind[Any, Any], gold: Sequence[Row], predicted: Sequence[Annotat
 
 
 def baselines(
-    heads: Mapping[str, Kind[Any, Any]], train: Mapping[str, EncodedSplit], dev: Mapping[str, EncodedSplit]
+    heads: Mapping[str, Kind[Any, Any]],
+    train: Mapping[str, EncodedSplit],
+    dev: Mapping[str, EncodedSplit],
+    *,
+    corruptions: Mapping[str, Corruption] | None = None,
 ) -> dict[str, Scores]:
-    """Return the scores on development data of the majority baselines learnt from training data."""
+    """Return the scores on development data of the majority baselines learnt from training data.
+
+    Of a task with a view of its own the baseline sees the words as they are, and is scored where the task is.
+    """
     found: dict[str, Scores] = {}
     for task, head in heads.items():
         columns = ["words", *columns_of(head)]
         rows = [row for split in train.values() if task in split.tasks for row in split.rows(columns=columns)]
-        tested = [row for split in dev.values() if task in split.tasks for row in split.rows(columns=columns)]
+        corruption = (corruptions or {}).get(task)
+        tested = [
+            row
+            for split in dev.values()
+            if task in split.tasks
+            for row in (split.rows(columns=columns) if corruption is None else _seen(head, split, corruption).rows)
+        ]
         if not tested:
             continue
         guess = type(head).baseline(head.options, rows)

@@ -22,6 +22,7 @@ from hiernlp.model import HierarchicalModel
 from hiernlp.training.care import Care
 from hiernlp.training.checkpoints import Progress, load_state, save_state
 from hiernlp.training.data import BatchBuilder, TrainingBatch
+from hiernlp.training.gates import Gates
 from hiernlp.training.optimizer import build_optimizer, freeze, frozen_layers, learning_rate_factor, set_learning_rates
 from hiernlp.training.sampling import EpochPlanner, Piece
 from hiernlp.training.schedules import Reversal, WeightSchedule
@@ -42,7 +43,8 @@ class StepsDone:
         words_per_second: words trained on a second of training, evaluation left out.
         seconds_left: what is left of training at this speed, evaluation left out.
         schedules: what changes over training, as it was in the last step: ``weight/<task>``, the factor of a scheduled
-            task's weight, and ``reversal/<task>``, the strength of an adversary's reversal.
+            task's weight, ``reversal/<task>``, the strength of an adversary's reversal, and ``gate/<task>``, how far a
+            helper's gate is open.
     """
 
     step: int
@@ -124,6 +126,7 @@ class Trainer:
         rates: learning rates of tasks that have one of their own.
         schedules: how some tasks' weights change over training.
         reversals: how strongly what adversaries read is worked against.
+        gates: how much of what some helpers teach is let through.
         evaluate: scores the model as it is and returns the scores and the figure that chooses checkpoints; None for no
             evaluation.
         state_folder: where states to go on from are kept; None for none.
@@ -144,6 +147,7 @@ class Trainer:
         rates: Mapping[str, float] | None = None,
         schedules: Mapping[str, WeightSchedule] | None = None,
         reversals: Mapping[str, Reversal] | None = None,
+        gates: Gates | None = None,
         evaluate: Callable[[], tuple[dict[str, Scores], float]] | None = None,
         state_folder: Path | None = None,
         before_step: Callable[[int, Sequence[TrainingBatch]], None] | None = None,
@@ -160,6 +164,7 @@ class Trainer:
         self.care = Care.of(settings)
         self.schedules = dict(schedules or {})
         self.reversals = dict(reversals or {})
+        self.gates = gates
         self._factors: dict[str, float] = {}
         self.stop_asked = False
         optimizer = build_optimizer(model, settings, extra=balancer.parameters(), rates=rates)
@@ -167,6 +172,8 @@ class Trainer:
         self._balancer = balancer.to(accelerator.device)
         if balancer.state_dict():
             accelerator.register_for_checkpointing(balancer)
+        if gates is not None:
+            accelerator.register_for_checkpointing(gates)
         self._successive: Successive | None = None
         if settings.successive is not None:
             order = [task for task in planner.order if any(task in split.tasks for split in builder.splits.values())]
@@ -243,6 +250,8 @@ class Trainer:
 
     def step(self, batches: list[TrainingBatch], sums: _Sums) -> None:
         """Do one step: every loss is a mean over all its targets in the step's batches, on all processes."""
+        if self.gates is not None:
+            self.gates.measure(self.progress.step, ended=[t for t, factor in self._factors.items() if not factor])
         if self._successive is not None:
             # In the sequential order all batches of a step train one task.
             (task,) = {task for batch in batches for task in batch.targets}
@@ -355,7 +364,8 @@ class Trainer:
             words_per_second=speed,
             seconds_left=left,
             schedules={f"weight/{task}": factor for task, factor in self._factors.items()}
-            | {f"reversal/{task}": self.model.reversal[task] for task in self.reversals},
+            | {f"reversal/{task}": self.model.reversal[task] for task in self.reversals}
+            | {f"gate/{task}": value for task, value in (self.gates.values if self.gates else {}).items()},
         )
 
     def _evaluated(self, done: float) -> Evaluated:

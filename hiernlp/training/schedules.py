@@ -65,6 +65,9 @@ class Reversal(Settings):
     learnt something before it is worked against."""
     gamma: float = Field(default=10.0, gt=0)
     """For ``rising``: how early."""
+    probe: bool = True
+    """When training has ended, let a fresh head look for the labels in the saved model's states and in the pretrained
+    encoder's, and report how much of them is left; needs development data."""
 
     def at(self, share: float) -> float:
         """Return lambda after a share of training.

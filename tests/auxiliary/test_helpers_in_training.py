@@ -13,6 +13,7 @@ import pytest
 import torch
 
 import hiernlp
+from hiernlp.encoding.collate import collate
 from hiernlp.errors import HierNLPError
 from hiernlp.experiment import Run, prepare, probe
 from hiernlp.hub import load_bundle
@@ -51,6 +52,7 @@ def helped(recipe_data: Make, *, weight: float = 1.0, **training: Any) -> dict[s
         "place": {"mix": [1, 3]},
         "shortcut": True,
     }
+    data["probe"] = {"sentences": 30, "epochs": 1}
     for task, settings in data["tasks"].items():
         if task not in MAIN:
             settings["weight"] = weight
@@ -185,6 +187,75 @@ def test_hidden_words_are_learnt_from_what_surrounds_them(recipe_data: Make, tmp
     assert again["masked"] == once_more["masked"]
 
 
+def test_replaced_words_and_the_identity_of_words(recipe_data: Make, tmp_path: Path) -> None:
+    data = copy.deepcopy(recipe_data(["upos"], epochs=3))
+    data["tasks"]["replaced"] = {"hint": {"maker": "replaced"}, "view": {"mask": 0.3}, "place": 4}
+    data["tasks"]["identity"] = {"hint": {"maker": "word", "options": {"vocabulary": 20}}, "place": 1}
+    data["tasks"]["denoised"] = {
+        "hint": {"maker": "word", "options": {"vocabulary": 20}},
+        "view": {"mask": 0.3, "random": 0.5, "kept": 0.0, "answer": "all"},
+        "place": 4,
+    }
+    run = Run(validate_recipe(data), tmp_path / "model")
+    batch = run.trainer.builder("ud", [0, 1, 2])
+    words = sum(batch.words.lengths)
+    # All words are answered for, and the label says whether the view's subword is the sentence's.
+    assert {task: t.count for task, t in batch.targets.items()} == dict.fromkeys(batch.targets, words)
+    space = run.experiment.bundle.tasks["replaced"].labels["labels"]
+    assert sorted(space) == ["original", "replaced"]
+    labels = batch.targets["replaced"].tensors["labels"][batch.words.word_mask]
+    changed = batch.views["replaced"].input_ids != batch.words.input_ids
+    assert changed.sum() == (labels == space.index("replaced")).sum() > 0
+    scores = [event.scores for event in run.events() if isinstance(event, Evaluated)][-1]
+    # Of every word, hidden from the corpus itself: whoever calls all of them original has the share that is.
+    assert scores["replaced"].values["words"] == scores["identity"].values["words"]
+    assert 0.6 < run.baselines["replaced"].main_value < 0.85
+    (again, _), (once_more, _) = run._evaluate(), run._evaluate()
+    assert again["replaced"] == once_more["replaced"]
+    assert scores["identity"].main_value > 0.6
+    assert scores["denoised"].values["words"] == scores["identity"].values["words"]
+    assert set(load_bundle(tmp_path / "model").tasks) == {"upos"}
+
+
+def test_a_perturbed_neighbour_that_is_hidden_changes_no_answer(recipe_data: Make) -> None:
+    """To the bit, whatever stands behind a mask: neither the word that is asked for nor another hidden one tells."""
+    run = prepare(validate_recipe(helped(recipe_data)))
+    model, corruption = run.bundle.model.eval(), run.corruptions["masked"]
+    encoder, split = run.bundle.encoder, run.train["ud"]
+    [sentence], [words] = split.subwords([0]), split.words([0])
+    hidden = corruption([sentence], [words], seed=[5]).chosen
+    assert hidden is not None
+    [chosen] = hidden
+    assert sum(chosen) >= 2
+    other = encoder.encode([["nurse" if c else word for word, c in zip(words, chosen, strict=True)]])[0]
+
+    def answers(read: Any) -> torch.Tensor:
+        [changed] = corruption([read], [words], seed=[5]).sentences
+        with torch.no_grad():
+            return model(collate([changed], encoder), tasks=("masked",))["masked"].scores
+
+    assert other != sentence
+    assert torch.equal(answers(sentence), answers(other))
+
+
+def test_a_number_beside_its_bucket_and_adversaries_at_two_layers(recipe_data: Make) -> None:
+    data = copy.deepcopy(recipe_data(["length"]))
+    options = {"column": "length", "edges": [5.0, 7.0]}
+    data["tasks"]["bucket"] = {"hint": {"maker": "column", "options": options}, "place": 4}
+    for layer in (1, 3):
+        hint = {"maker": "column", "options": {"column": "length"}}
+        data["tasks"][f"against_{layer}"] = {"hint": hint, "place": layer, "reversal": {}}
+    found = prepare(validate_recipe(data))
+    assert found.bundle.tasks["bucket"].labels["labels"] != []
+    rows = list(found.train["talk"].rows())
+    expected = [None if r["length"] is None else str((r["length"] >= 5) + (r["length"] >= 7)) for r in rows]
+    # A seventh of the sentences lacks the number: it has no bucket either, and costs nothing.
+    assert [row["bucket"] for row in rows] == expected
+    assert None in expected
+    assert {found.bundle.model.places[f"against_{layer}"].high for layer in (1, 3)} == {1, 3}
+    assert set(found.bundle.model.reversal) == {"against_1", "against_3"}
+
+
 def test_what_helpers_may_not_do(recipe_data: Make) -> None:
     def told(change: Callable[[dict[str, Any]], object]) -> str:
         data = helped(recipe_data)
@@ -206,6 +277,13 @@ def test_what_helpers_may_not_do(recipe_data: Make) -> None:
     )
     assert "expected an auxiliary task" in told(lambda d: d["tasks"]["upos"].update(view={"mask": 0.1}))
     assert "can feed no other task" in told(lambda d: d["feeds"].append({"from": "masked", "to": "shape"}))
+    assert "goes with the label maker `replaced`" in told(
+        lambda d: d["tasks"]["masked"]["view"].update(answer="replaced")
+    )
+    assert "goes with the label maker `replaced`" in told(
+        lambda d: d["tasks"].update(found={"hint": {"maker": "replaced"}, "view": {"answer": "all"}})
+    )
+    assert "give a layer" in told(lambda d: d["tasks"].update(found={"hint": {"maker": "replaced"}, "place": "auto"}))
     assert "tasks.shape.schedule" in told(lambda d: d["tasks"]["shape"].update(schedule={"until": 1.5}))
 
 
@@ -225,6 +303,9 @@ def test_variants_of_a_recipe_with_helpers(recipe_data: Make) -> None:
     assert recipe.main_tasks == MAIN
     assert list(single_task(recipe, "upos").tasks) == ["upos"]
     assert not single_task(recipe, "dependencies").tasks["dependencies"].auxiliary
+    gated = helped(recipe_data)
+    gated["tasks"]["dependencies"]["gate"] = {"method": "similarity"}
+    assert single_task(validate_recipe(gated), "dependencies").tasks["dependencies"].gate is None
     with pytest.raises(HierNLPError, match="not trained alone"):
         single_task(recipe, "shape")
     idle = validate_recipe(helped(recipe_data, weight=0.0))

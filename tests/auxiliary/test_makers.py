@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hiernlp.auxiliary import _words, add_hint
+from hiernlp.auxiliary.discourse import Discourse, DiscourseOptions
 from hiernlp.auxiliary.following import Following, FollowingOptions
 from hiernlp.auxiliary.frequency import Frequency, FrequencyOptions
 from hiernlp.auxiliary.marked import Marked, MarkedOptions
@@ -208,3 +209,40 @@ def test_mistakes_are_told_with_their_place(corpus: dict[str, Any], predicates: 
     assert "reads 'chunks', which no corpus has" in told("name", column="chunks")
     with pytest.raises(HierNLPError, match="has an annotation 'sentence_type' already"):
         add_hint({"c": corpus}, task="sentence_type", maker="number", options={}, base=Path())
+
+
+def test_a_column_as_output(corpus: dict[str, Any]) -> None:
+    # Half of the documents say nothing: they cost nothing, and are no mistake.
+    assert hint(corpus, "column", column="sentence_type")["train"] == ["decl", "q", None, "imp"]
+    assert label_of("column", {"n": 2.5}, column="n", edges=[1.0, 2.5, 4.0]) == "2"
+    assert label_of("column", {"n": -1.0}, column="n", edges=[1.0, 2.5, 4.0]) == "0"
+    with pytest.raises(HierNLPError, match="expected bounds that rise"):
+        label_of("column", {"n": 1.0}, column="n", edges=[2.0, 1.0])
+    with pytest.raises(HierNLPError, match="f, line 3: column 'n': expected a label or a number a sentence"):
+        label_of("column", {"n": ["a"], "file": "f", "line": 3}, column="n")
+    with pytest.raises(HierNLPError, match="reads 'genr', which no corpus has"):
+        hint(corpus, "column", column="genr")
+
+
+def label_of(maker: str, row: dict[str, Any], **options: Any) -> Any:
+    made = auxiliary.load(maker)
+    return made(validate(made.Options, options), base=Path()).label(row)
+
+
+def test_relations_to_the_next_sentence_by_hand() -> None:
+    cells = [
+        ["organization-heading:1->2:3:x", None, "same-unit_m:2->9:0:_"],
+        ["adversative-concession:3->1:1:dm", None],  # attaches to the sentence before
+        ["context-background:4->5:2:_;joint:4->1:0:_"],
+        ["restatement-partial:5->9:0:_"],  # the head of the one before
+        ["ROOT:6"],
+        None,
+        ["joint-list_m:7->6:0:_"],
+    ]
+    rows = [{"words": [], "discourse": c, "document": "b" if i == 6 else "a", "file": "f"} for i, c in enumerate(cells)]
+    maker = Discourse(DiscourseOptions(), base=Path())
+    assert list(maker.labels(rows)) == ["adversative", "none", "context", "none", None, None, None]
+    fine = Discourse(DiscourseOptions(coarse=False), base=Path())
+    assert next(iter(fine.labels(rows))) == "adversative-concession"
+    with pytest.raises(HierNLPError, match="expected relation:unit->head, found 'x'"):
+        list(maker.labels([{**rows[0], "discourse": ["x"]}, rows[1]]))

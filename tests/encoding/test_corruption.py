@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hiernlp.encoding.corruption import Corruption, ViewSettings
+from hiernlp.encoding.corruption import Corruption, ViewSettings, Word
 from hiernlp.encoding.subwords import Subwords
 from hiernlp.errors import HierNLPError, RecipeError
 from hiernlp.settings import validate
@@ -110,3 +110,15 @@ def test_mistakes() -> None:
     maskless: Any = SimpleNamespace(tokenizer=SimpleNamespace(mask_token_id=None))
     with pytest.raises(HierNLPError, match="no mask subword"):
         Corruption.of(ViewSettings(mask=0.1), maskless)
+
+
+@given(sentences(), st.integers(0, 99), st.floats(0, 1))
+def test_what_was_replaced_is_what_is_no_longer_itself(made: Sentences, seed: int, share: float) -> None:
+    pool = [Word([99], None)]
+    given = validate(ViewSettings, {"mask": 1, "random": share, "kept": 1 - share})
+    changed = Corruption(given, MASK)([s for _, s in made], [words for words, _ in made], seed=[seed], pool=pool)
+    for (_, before), after, replaced in zip(made, changed.sentences, changed.replaced, strict=True):
+        assert [new == [99] for new in parts(after)] == replaced
+        assert [new != old for old, new in zip(parts(before), parts(after), strict=True)] == replaced
+    same = corrupt([(["w"] * 3, Subwords([10, 10, 10], [1, 1, 1]))], seed, mask=1, random=1, kept=0)
+    assert same.replaced == [[False] * 3]  # all became themselves

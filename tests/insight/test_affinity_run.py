@@ -11,7 +11,7 @@ from torch import Tensor
 
 from hiernlp.errors import HierNLPError, RecipeError
 from hiernlp.experiment import build_trainer, new_accelerator, prepare
-from hiernlp.insight.affinity_losses import AffinityMeter, shared_layers
+from hiernlp.insight.affinity_losses import AffinityMeter
 from hiernlp.insight.affinity_run import AffinityRun
 from hiernlp.recipe.files import validate_recipe
 
@@ -101,17 +101,6 @@ def test_batches_to_measure_on_begin_anew_when_used_up(recipe_data: Make) -> Non
     assert sorted(seen[:60]) == list(range(60))
     assert sorted(seen[60:]) == list(range(60))
     assert seen[:60] != seen[60:]
-
-
-def test_shared_parameters(recipe_data: Make) -> None:
-    model = prepare(validate_recipe(recipe_data())).bundle.model
-    found = shared_layers(model)
-    assert list(found) == ["0", "1", "2", "3", "4"]
-    assert any(p is model.case_embedding for p in found["0"])
-    shared = {id(p) for layer in found.values() for p in layer}
-    own = [p for module in (model.heads, model.label_embeddings) for p in module.parameters()]
-    assert not shared & {id(p) for p in own}
-    assert len(shared) == sum(1 for _ in model.scheme.parameters()) + 1
 
 
 def test_nothing_is_measured_while_nothing_shared_learns(recipe_data: Make) -> None:

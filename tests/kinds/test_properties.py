@@ -126,6 +126,8 @@ CASES = {
         "type",
         {"pool": "attention", "hidden": 8, "label_smoothing": 0.1, "class_weights": {"wh": 2.0}},
     ),
+    "sentence_labels scale": Case("sentence_labels", "type", {"scale": ["decl", "frag", "wh"], "spread": 0.3}),
+    "ordinal_labels": Case("ordinal_labels", "type", {"order": ["frag", "decl", "wh"]}),
     "sentence_scores": Case("sentence_scores", "number", {"minimum": 1, "maximum": 5}),
     "sentence_scores huber": Case("sentence_scores", "number", {"minimum": 1, "maximum": 5, "loss": "huber"}),
     "sentence_scores classes": Case("sentence_scores", "number", {"minimum": 1, "maximum": 5, "classes": 5}),

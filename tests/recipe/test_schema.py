@@ -12,11 +12,11 @@ import yaml
 
 from hiernlp.recipe import available_recipes, available_tasks, json_schema
 from hiernlp.recipe.settings import Recipe
-from hiernlp.registry import Room, balancing, kinds, readers, sharing
+from hiernlp.registry import Room, balancing, gating, kinds, readers, sharing
 from hiernlp.settings import Settings
 
 ROOMS = {"TaskSettings": ("kind", kinds), "CorpusSettings": ("reader", readers), "SharingSettings": ("scheme", sharing),
-         "BalancingSettings": ("method", balancing)}  # fmt: skip
+         "BalancingSettings": ("method", balancing), "GateSettings": ("method", gating)}  # fmt: skip
 
 
 def parts(room: Room) -> Iterator[type[Settings]]:
