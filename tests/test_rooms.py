@@ -35,6 +35,7 @@ ORDER = [
     "comparison",
     "insight",
     "inference",
+    "server",
     "cli",
 ]
 """All rooms, each above those that may import it."""
