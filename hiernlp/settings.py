@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -55,16 +55,18 @@ def validate(model: type[S], data: Any, *, path: str = "") -> S:  # noqa: ANN401
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise RecipeError(_sentence(error, path)) from None
+        raise RecipeError(sentence(error.errors(), path=path)) from None
 
 
-def _sentence(error: ValidationError, path: str) -> str:
+def sentence(errors: Sequence[ErrorDetails], *, path: str = "") -> str:
+    """Return the first mistake that pydantic found, in one sentence that begins with its dotted path below ``path``."""
+
     # Of the members of a union, the one that the value came closest to has the longest path, and a string comes closest
     # to a choice of strings.
     def close(e: ErrorDetails) -> tuple[bool, bool, int]:
         return e["type"] == "unknown_key", e["type"] == "literal_error" and isinstance(e["input"], str), len(e["loc"])
 
-    first = max(error.errors(), key=close)
+    first = max(errors, key=close)
     parts = [part for part in first["loc"] if isinstance(part, int) or str(part).replace("_", "").isalnum()]
     key = (first.get("ctx") or {}).get("key")
     dotted = ".".join(str(part) for part in ([path] if path else []) + parts + ([key] if key is not None else []))

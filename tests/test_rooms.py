@@ -37,6 +37,7 @@ ORDER = [
     "insight",
     "inference",
     "integrations",
+    "server",
     "cli",
 ]
 """All rooms, each above those that may import it."""

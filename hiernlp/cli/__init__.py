@@ -292,6 +292,42 @@ def push(
 
 
 @app.command()
+def serve(
+    model: Annotated[str, typer.Argument(help="A model folder or a hub id.")],
+    host: Annotated[
+        str, typer.Option(help="Where to listen; 0.0.0.0 for all addresses of this machine.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 for any that is free.")] = 8000,
+    max_characters: Annotated[int | None, typer.Option(help="Most characters of one request.")] = None,
+    max_texts: Annotated[int | None, typer.Option(help="Most texts of one request.")] = None,
+    max_body: Annotated[int | None, typer.Option(help="Most bytes of a request's body.")] = None,
+    queue: Annotated[int | None, typer.Option(help="Most requests that wait for the model.")] = None,
+    timeout: Annotated[float | None, typer.Option(help="Seconds in which a request is answered or refused.")] = None,
+    batch_characters: Annotated[
+        int | None, typer.Option(help="About the most characters of requests that are analysed together.")
+    ] = None,
+    grace: Annotated[
+        float | None, typer.Option(help="Seconds that requests under way have when the service is told to stop.")
+    ] = None,
+    dtype: Annotated[str, typer.Option(help="float32, or bfloat16 for speed where the hardware has it.")] = "float32",
+    device: Annotated[str | None, typer.Option(help="Where to run, e.g. cuda; by default what there is.")] = None,
+) -> None:
+    """Serve a model over HTTP, with a page to try it."""
+    from hiernlp.cli.serving import serve_command  # noqa: PLC0415
+
+    limits = {
+        "max_characters": max_characters,
+        "max_texts": max_texts,
+        "max_body": max_body,
+        "queue": queue,
+        "timeout": timeout,
+        "batch_characters": batch_characters,
+        "grace": grace,
+    }
+    serve_command(model, host=host, port=port, limits=limits, dtype=dtype, device=device)
+
+
+@app.command()
 def tasks() -> None:
     """List the bundled tasks."""
     from hiernlp.cli.listing import list_tasks  # noqa: PLC0415

@@ -82,25 +82,48 @@ class Analyzer:
         Raises:
             HierNLPError: there is no such task, or it reads pairs; the words are not strings, or a sentence has none.
         """
-        wanted = self._wanted(tasks)
-        if isinstance(text, str):
-            segments = segment(text, language=self.bundle.language)
-            found = self._annotate([s.words for s in segments], wanted, probabilities, batch_subwords)
-            sentences = [
-                Sentence(
-                    s.words,
-                    text=text[s.start : s.end],
-                    start=s.start,
-                    end=s.end,
-                    word_starts=s.starts,
-                    annotations=annotations,
-                    levels=self._levels,
-                )
-                for s, annotations in zip(segments, found, strict=True)
-            ]
-            return Document(text, sentences)
-        rows = [{"words": words} for words in _sentences(text)]
-        return self.rows(rows, tasks=wanted, probabilities=probabilities, batch_subwords=batch_subwords)
+        return self.documents([text], tasks=tasks, probabilities=probabilities, batch_subwords=batch_subwords)[0]
+
+    def documents(
+        self,
+        texts: Iterable[str | Sequence[str] | Sequence[Sequence[str]]],
+        *,
+        tasks: Sequence[str] | None = None,
+        probabilities: bool = False,
+        batch_subwords: int = BATCH_SUBWORDS,
+    ) -> list[Document]:
+        """Analyse several texts at once, sentences of different ones in one batch; a document each, in their order.
+
+        Args:
+            texts: each is what :meth:`__call__` takes.
+            tasks: the tasks wanted, by default all that read one sentence.
+            probabilities: whether annotations have probabilities, as ``<column>_probability``.
+            batch_subwords: most subwords a batch, padding included.
+
+        Raises:
+            HierNLPError: there is no such task, or it reads pairs; the words are not strings, or a sentence has none.
+        """
+        wanted, texts = self._wanted(tasks), list(texts)
+        read = [self._read(text) for text in texts]
+        found = iter(
+            self._annotate([s["words"] for parts in read for s in parts], wanted, probabilities, batch_subwords)
+        )
+        return [
+            Document(
+                text if isinstance(text, str) else None,
+                [Sentence(**part, annotations=next(found), levels=self._levels) for part in parts],
+            )
+            for text, parts in zip(texts, read, strict=True)
+        ]
+
+    def _read(self, text: str | Sequence[str] | Sequence[Sequence[str]]) -> list[dict[str, Any]]:
+        """Return what is known of each sentence before it is analysed, as arguments of :class:`Sentence`."""
+        if not isinstance(text, str):
+            return [{"words": words, "row": {"words": words}} for words in _sentences(text)]
+        return [
+            {"words": s.words, "text": text[s.start : s.end], "start": s.start, "end": s.end, "word_starts": s.starts}
+            for s in segment(text, language=self.bundle.language)
+        ]
 
     def rows(
         self,

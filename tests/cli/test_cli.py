@@ -52,7 +52,7 @@ def check_mistake(result: Any, *parts: str) -> None:
         assert part in told[0]
 
 
-COMMANDS = ["train", "compare", "probe", "evaluate", "analyze", "tasks", "recipes", "schema"]
+COMMANDS = ["train", "compare", "probe", "evaluate", "analyze", "serve", "tasks", "recipes", "schema"]
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -65,7 +65,7 @@ for command in [[], *([name] for name in {COMMANDS!r})]:
         main()
     except SystemExit as ended:
         assert not ended.code, command
-heavy = {{"torch", "transformers", "datasets", "spacy", "matplotlib", "hiernlp.recipe"}} & set(sys.modules)
+heavy = {{"torch", "transformers", "datasets", "spacy", "matplotlib", "hiernlp.recipe", "fastapi"}} & set(sys.modules)
 assert not heavy, heavy
 """
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}

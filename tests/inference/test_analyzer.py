@@ -120,6 +120,19 @@ def test_words_and_lists_of_words_keep_their_order(analyzer: Analyzer) -> None:
     assert alike(annotations(analyzer(SENTENCES[::-1])), annotations(together)[::-1])
 
 
+def test_several_texts_are_answered_as_each_alone(analyzer: Analyzer) -> None:
+    texts = [TEXT, "", SENTENCES[0], "mary sees\ud800 .", SENTENCES]
+    together = analyzer.documents(texts)
+    for document, text in zip(together, texts, strict=True):
+        alone = analyzer(text)
+        assert document.text == alone.text
+        assert [(s.words, s.text, s.start, s.end, s.word_starts) for s in document] == [
+            (s.words, s.text, s.start, s.end, s.word_starts) for s in alone
+        ]
+        assert alike(annotations(document), annotations(alone))
+    assert analyzer.documents([]) == []
+
+
 def test_rows_keep_what_they_hold(analyzer: Analyzer) -> None:
     rows = [{"words": ["mary", "sees"], "text": "mary sees", "sentence": "s1", "upos": ["X", "X"]}]
     (sentence,) = analyzer.rows(rows)

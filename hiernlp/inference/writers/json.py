@@ -26,8 +26,13 @@ class Json(Writer):
 
     def write(self, document: Document) -> str:
         """Return one line of JSON and a newline."""
-        text = json.dumps(_clean(document.to_dict()), ensure_ascii=False, allow_nan=False)
-        return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
+        return to_line(document.to_dict()) + "\n"
+
+
+def to_line(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """Return a value as JSON on one line that UTF-8 can hold, whatever characters and numbers are in it."""
+    text = json.dumps(_clean(value), ensure_ascii=False, allow_nan=False)
+    return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _clean(value: Any) -> Any:  # noqa: ANN401 - any JSON value
