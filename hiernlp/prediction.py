@@ -11,7 +11,8 @@ from torch import Tensor
 
 from hiernlp.encoding.batches import plan_batches
 from hiernlp.encoding.collate import collate
-from hiernlp.encoding.pairs import Pair, collate_joined, distinct
+from hiernlp.encoding.joined import Pair, distinct
+from hiernlp.encoding.pairs import collate_joined
 from hiernlp.encoding.subwords import EncodingSettings, SubwordEncoder, Subwords
 from hiernlp.errors import HierNLPError
 from hiernlp.kinds._base import Annotation, Kind

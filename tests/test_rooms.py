@@ -19,6 +19,7 @@ ORDER = [
     "corpora",
     "encoder",
     "encoding",
+    "decoding",
     "kinds",
     "auxiliary",
     "pairs",

@@ -1,6 +1,6 @@
 """Pairs of sentences to tensors: each sentence by itself, once, or both of a pair in one row.
 
-Letters: P pairs, S different sentences, N words (padded), W windows, T subwords (padded).
+Letters: P pairs.
 """
 
 from __future__ import annotations
@@ -8,15 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from hiernlp.encoding.collate import Grid, WordBatch, collate
-from hiernlp.encoding.subwords import SubwordEncoder, Subwords
-
-Pair = tuple[Subwords, Subwords]
-"""The two sentences of a pair."""
+from hiernlp.encoding.collate import WordBatch, as_batch, collate
+from hiernlp.encoding.joined import Pair, distinct, lay_out_joined
+from hiernlp.encoding.subwords import SubwordEncoder
 
 
 @dataclass(frozen=True)
@@ -86,68 +83,8 @@ def collate_pairs(
     )
 
 
-def distinct(pairs: Sequence[Pair]) -> tuple[list[Subwords], list[tuple[int, int]]]:
-    """Return the different sentences, and where the two of each pair are among them.
-
-    Example:
-        >>> a, b = Subwords([7], [1]), Subwords([8], [1])
-        >>> distinct([(a, b), (b, a)])[1]
-        [(0, 1), (1, 0)]
-    """
-    where: dict[tuple[tuple[int, ...], ...], int] = {}
-    sentences: list[Subwords] = []
-
-    def place(sentence: Subwords) -> int:
-        key = (tuple(sentence.ids), tuple(sentence.lengths), tuple(sentence.cases or ()))
-        if key not in where:
-            where[key] = len(sentences)
-            sentences.append(sentence)
-        return where[key]
-
-    places = [(place(first), place(second)) for first, second in pairs]
-    return sentences, places
-
-
 def collate_joined(
     pairs: Sequence[Pair], encoder: SubwordEncoder, *, mean: bool = False, pad_to_multiple: int = 1
 ) -> WordBatch:
-    """Lay out each pair as one sentence of all its words, with the tokenizer's special subwords between the two.
-
-    A pair that is too long for one row loses words at the end of its longer sentence.
-    """
-    layout = encoder.joint
-    fitted = [_fitted(pair, size=encoder.limit - layout.special) for pair in pairs]
-    widest = max(len(first.ids) + len(second.ids) for first, second in fitted) + layout.special
-    grid = Grid(
-        [len(first.lengths) + len(second.lengths) for first, second in fitted],
-        rows=len(fitted),
-        width=-(-widest // pad_to_multiple) * pad_to_multiple,
-        padding=encoder.padding,
-        cased=pairs[0][0].cases is not None,
-    )
-    types = None if layout.types is None else np.zeros(grid.ids.shape, dtype=np.int64)
-    for row, (first, second) in enumerate(fitted):
-        starts = grid.put_special(row, 0, layout.before)
-        ends = grid.put_words(row, starts, first, sentence=row)
-        begins = grid.put_special(row, ends, layout.between)
-        stops = grid.put_words(row, begins, second, sentence=row, first=len(first.lengths))
-        last = grid.put_special(row, stops, layout.after)
-        if types is not None and layout.types is not None:
-            bounds = (0, starts, ends, begins, stops, last)
-            for a, b, of_part in zip(bounds[:-1], bounds[1:], layout.types, strict=True):
-                types[row, a:b] = of_part
-    return grid.batch(mean=mean, token_types=types, seconds=[len(first.lengths) for first, _ in fitted])
-
-
-def _fitted(pair: Pair, *, size: int) -> Pair:
-    """Return a pair without the words, at the end of the sentence that is longer then, that would not fit."""
-    kept = [len(sentence.lengths) for sentence in pair]
-    sizes = [len(sentence.ids) for sentence in pair]
-    while sum(sizes) > size:
-        longer = int(sizes[1] > sizes[0])
-        kept[longer] -= 1
-        sizes[longer] -= pair[longer].lengths[kept[longer]]
-    first, second = (
-        Subwords(s.ids[:n], s.lengths[:k], s.cases and s.cases[:k]) for s, n, k in zip(pair, sizes, kept, strict=True)
-    )
-    return first, second
+    """Lay out each pair as one sentence of all its words (see :func:`hiernlp.encoding.joined.lay_out_joined`)."""
+    return as_batch(lay_out_joined(pairs, encoder, pad_to_multiple=pad_to_multiple), mean=mean)

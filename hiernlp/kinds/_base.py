@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from hiernlp.decoding._base import Annotation, Decoder, Labels
 from hiernlp.errors import DataError
 from hiernlp.settings import Settings
 
@@ -23,12 +25,6 @@ IGNORE = -100
 
 Row = Mapping[str, Any]
 """One sentence in the annotation schema: ``words`` and any annotations (see :mod:`hiernlp.corpora`)."""
-
-Annotation = dict[str, Any]
-"""The part of a row that a kind writes: predictions have the same columns and types as gold annotations."""
-
-Labels = dict[str, list[str]]
-"""The label spaces of one task by role, as they are saved with a model."""
 
 Arrays = dict[str, np.ndarray]
 """Targets of one sentence."""
@@ -78,7 +74,8 @@ class Scores:
 class Kind(nn.Module, ABC, Generic[Options, Output]):
     """One kind of task, built for one task: its label space, head, loss, decoding, feedback and score.
 
-    Training calls ``forward`` and ``loss`` and never ``decode``; analysis calls ``forward`` and ``decode``.
+    Training calls ``forward`` and ``loss`` and never ``decode``; analysis calls ``forward`` and ``decode``. What
+    ``forward``, ``arrays`` and ``given`` compute may also be run elsewhere, and its arrays be given to the decoder.
 
     Args:
         options: the kind's own settings, as given under a task's ``options``.
@@ -87,8 +84,13 @@ class Kind(nn.Module, ABC, Generic[Options, Output]):
     """
 
     Options: ClassVar[type[Settings]]
+    Decoder: ClassVar[type[Decoder]]
+    """What makes annotations of the arrays: the class of the same name in :mod:`hiernlp.decoding`."""
     level: ClassVar[Literal["token", "spans", "sentence"]]
     """What the columns are said of: every word, spans of words, or the sentence."""
+    reads_choice: ClassVar[dict[str, tuple[str, ...]]] = {}
+    """The arrays, the decoder's choice among them, from which :meth:`given` says the rest, each with the letters of its
+    dimensions; those that vary are B, N and M = N + 1."""
     feedback_size: int
     """Number of rows C of a label embedding fed by this task."""
 
@@ -144,6 +146,24 @@ class Kind(nn.Module, ABC, Generic[Options, Output]):
         """Return the sum (a scalar in float32) of the losses of all the batch's targets, without a host read-back."""
 
     @abstractmethod
+    def arrays(self, output: Output, *, probabilities: bool = False) -> dict[str, Tensor]:
+        """Return what the decoder reads, by name, and with ``probabilities`` what it takes for those.
+
+        Tensor operations alone, without a host read-back: this is what is exported.
+        """
+
+    def given(self, arrays: Mapping[str, Tensor], *, probabilities: bool = False) -> dict[str, Tensor]:
+        """Return what the head says once the decoder has chosen, from the arrays that ``reads_choice`` names.
+
+        Of kinds whose decoder chooses; as :meth:`arrays`, it is exported.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has nothing to say after a choice")
+
+    @cached_property
+    def decoder(self) -> Decoder:
+        """The task's decoder."""
+        return self.Decoder(options=self.options.model_dump(), labels=self.labels)
+
     def decode(
         self, output: Output, words: Sequence[Sequence[str]], *, probabilities: bool = False
     ) -> list[Annotation]:
@@ -152,6 +172,14 @@ class Kind(nn.Module, ABC, Generic[Options, Output]):
         With ``probabilities``, the annotation also has ``<column>_probability`` (one number a token, span or sentence;
         for sentence labels a mapping of every label to its probability).
         """
+        arrays = self.arrays(output, probabilities=probabilities)
+        found = OnHost(arrays)
+        choice = self.decoder.choose(found, words)
+        if choice:
+            device = next(iter(arrays.values())).device
+            arrays |= {name: torch.as_tensor(chosen, device=device) for name, chosen in choice.items()}
+            arrays |= self.given(arrays, probabilities=probabilities)
+        return self.decoder(found, words, probabilities=probabilities)
 
     @abstractmethod
     def feedback(self, output: Output) -> Tensor:
@@ -196,6 +224,22 @@ class Kind(nn.Module, ABC, Generic[Options, Output]):
         knows word types by heart. None where there is no such task, as for sentences, which are not met twice.
         """
         return None
+
+
+class OnHost(Mapping[str, np.ndarray]):
+    """Tensors as arrays, each of which is copied from its device when it is read."""
+
+    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+        self._tensors = tensors
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self._tensors[name].detach().cpu().numpy()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tensors)
+
+    def __len__(self) -> int:
+        return len(self._tensors)
 
 
 T = TypeVar("T", bound=nn.Module)

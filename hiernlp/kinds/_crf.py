@@ -1,4 +1,6 @@
-"""Linear-chain conditional random fields (Lafferty, McCallum & Pereira 2001) and Viterbi decoding under constraints.
+"""Linear-chain conditional random fields (Lafferty, McCallum & Pereira 2001).
+
+Their best paths are found in :mod:`hiernlp.decoding`.
 
 Letters: B batch, N words, C labels.
 """
@@ -32,8 +34,8 @@ class LinearChainCrf(nn.Module):
 
     Example:
         >>> crf = LinearChainCrf(3)
-        >>> crf.best_paths(torch.eye(3)[None], mask=torch.ones(1, 3, dtype=torch.bool))
-        tensor([[0, 1, 2]])
+        >>> crf.marginals(torch.zeros(1, 2, 3), mask=torch.ones(1, 2, dtype=torch.bool))[0, 0]
+        tensor([0.3333, 0.3333, 0.3333], grad_fn=<SelectBackward0>)
     """
 
     allowed: Tensor
@@ -87,19 +89,6 @@ class LinearChainCrf(nn.Module):
             both = torch.stack(forward, 1) + torch.stack(backward[::-1], 1)
             return both.softmax(-1) * mask.unsqueeze(-1)
 
-    def best_paths(self, scores: Tensor, *, mask: Tensor) -> Tensor:
-        """Return the most probable label sequences; sequences that are not allowed are never returned.
-
-        Shapes: as for :meth:`negative_log_likelihood`; returns (B, N), 0 where there is no word.
-        """
-        return best_paths(
-            scores.float(),
-            mask=mask,
-            start=self.start.float().masked_fill(~self.allowed_start, -torch.inf),
-            transitions=self.transitions.float().masked_fill(~self.allowed, -torch.inf),
-            end=self.end.float(),
-        )
-
     def _transitions(self) -> Tensor:
         return self.transitions.float().masked_fill(~self.allowed, FORBIDDEN)
 
@@ -116,34 +105,6 @@ class LinearChainCrf(nn.Module):
 
     def _sums(self, forward: list[Tensor]) -> Tensor:
         return (forward[-1] + self.end.float()).logsumexp(-1)
-
-
-def best_paths(
-    scores: Tensor, *, mask: Tensor, start: Tensor, transitions: Tensor, end: Tensor | None = None
-) -> Tensor:
-    """Return the best label sequences (Viterbi 1967), for the whole batch at once.
-
-    Scores of minus infinity forbid a start or a transition; at least one label must be allowed after each.
-
-    Shapes: ``scores`` (B, N, C); ``mask`` (B, N), words first; ``start``, ``end`` (C,); ``transitions`` (C, C) as
-    [from, to]. Returns (B, N), 0 where there is no word.
-    """
-    with torch.no_grad(), torch.autocast(scores.device.type, enabled=False):
-        emissions = scores.unbind(1)
-        words = mask.unbind(1)
-        best = emissions[0] + start
-        stay = torch.arange(scores.shape[-1], device=scores.device).expand_as(best)
-        sources = []
-        for emission, word in zip(emissions[1:], words[1:], strict=True):
-            reached, source = (best.unsqueeze(-1) + transitions).max(1)
-            best = torch.where(word.unsqueeze(-1), reached + emission, best)
-            sources.append(torch.where(word.unsqueeze(-1), source, stay))
-        if end is not None:
-            best = best + end
-        path = [best.argmax(-1)]
-        for source in reversed(sources):
-            path.append(source.gather(1, path[-1].unsqueeze(-1)).squeeze(-1))
-        return torch.stack(path[::-1], 1).masked_fill(~mask, 0)
 
 
 def _centred(scores: Tensor) -> Tensor:

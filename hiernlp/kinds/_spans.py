@@ -1,25 +1,16 @@
-"""Spans of words as triples: reading and writing rows, IOB2 tags, scores and baselines shared by the kinds of spans.
-
-A span is (start, end, label), words counted from 0, ``end`` exclusive. Reading order is by start, then longest first.
-"""
+"""Spans of words: reading rows, scores and baselines shared by the kinds of spans."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
-from typing import Any
 
-import torch
-from torch import Tensor
-
+from hiernlp.decoding._spans import Span, as_annotation, reading_order, select
 from hiernlp.errors import DataError
 from hiernlp.kinds._base import Annotation, Row
 from hiernlp.kinds._scoring import precision_recall_f1
 
-Span = tuple[int, int, str]
-
-OUTSIDE = "O"
 NO_SPAN = "no span"
 """Stands in confusions for the missing half of a span that only gold or only the prediction has."""
 
@@ -46,66 +37,9 @@ def spans_of(row: Row, column: str) -> list[Span] | None:
     return reading_order({(span["start"], span["end"], span["label"]) for span in spans})
 
 
-def reading_order(spans: Iterable[Span]) -> list[Span]:
-    """Return spans by start, then longest first, then label."""
-    return sorted(spans, key=lambda span: (span[0], -span[1], span[2]))
-
-
-def as_annotation(spans: Iterable[Span]) -> list[dict[str, Any]]:
-    """Return spans as a row's column holds them."""
-    return [{"start": start, "end": end, "label": label} for start, end, label in spans]
-
-
 def overlap(spans: Sequence[Span]) -> tuple[Span, Span] | None:
     """Return two spans (of spans in reading order) that share a word, or None."""
     return next(((a, b) for a, b in pairwise(spans) if b[0] < a[1]), None)
-
-
-def to_tags(spans: Sequence[Span], *, words: int) -> list[str]:
-    """Return IOB2 tags of spans that do not overlap (Tjong Kim Sang & Veenstra 1999).
-
-    Example:
-        >>> to_tags([(1, 3, "NP")], words=4)
-        ['O', 'B-NP', 'I-NP', 'O']
-    """
-    tags = [OUTSIDE] * words
-    for start, end, label in spans:
-        tags[start:end] = [f"B-{label}", *[f"I-{label}"] * (end - start - 1)]
-    return tags
-
-
-def from_tags(tags: Sequence[str]) -> list[Span]:
-    """Return the spans of legal IOB2 tags; the inverse of :func:`to_tags`."""
-    spans: list[Span] = []
-    for at, tag in enumerate(tags):
-        if tag.startswith("B-"):
-            spans.append((at, at + 1, tag[2:]))
-        elif tag.startswith("I-"):
-            start, _, label = spans.pop()
-            spans.append((start, at + 1, label))
-    return spans
-
-
-def legal_bio(tags: Sequence[str]) -> tuple[Tensor, Tensor]:
-    """Return which tags may follow each other and which may begin a sentence: ``I-x`` only after ``B-x`` or ``I-x``.
-
-    Tags that are neither ``B-x`` nor ``I-x`` may stand anywhere.
-
-    Shapes: (C, C) as [from, to] and (C,), both bool.
-
-    Raises:
-        DataError: no tag may begin a sentence.
-    """
-    start = torch.tensor([not tag.startswith("I-") for tag in tags])
-    if not start.any():
-        raise DataError(
-            f"legal BIO needs a tag that may begin a sentence, such as O or B-x; found only {', '.join(tags)}; "
-            "check the tags of the corpus"
-        )
-    follows = torch.tensor(
-        [[not to.startswith("I-") or source in (f"B-{to[2:]}", to) for to in tags] for source in tags]
-    )
-    return follows, start
 
 
 def matched_pairs(gold: Sequence[Span], predicted: Sequence[Span]) -> list[tuple[str, str]]:
@@ -143,32 +77,6 @@ def exact_match(pairs: Sequence[tuple[str, str]]) -> dict[str, float]:
         "span_f1": precision_recall_f1(correct=placed, predicted=predicted, gold=gold)["f1"],
         "spans": float(gold),
     }
-
-
-def select(scored: Iterable[tuple[float, Span]], *, words: int, nested: bool) -> list[Span]:
-    """Return the spans that may stand together, taken greedily by descending score, in reading order.
-
-    With ``nested``, a span is dropped if it crosses (partly overlaps) one that was taken; else if it shares a word.
-    The cost grows with the number of words in the spans, not with the square of the number of spans.
-    """
-    furthest_end = [0] * (words + 1)
-    nearest_start = [words] * (words + 1)
-    taken_words = [False] * words
-    taken: set[Span] = set()
-    for _, span in sorted(scored, key=lambda item: (-item[0], item[1])):
-        start, end, _ = span
-        if nested:
-            inside = range(start + 1, end)
-            clash = any(furthest_end[at] > end or nearest_start[at] < start for at in inside)
-        else:
-            clash = any(taken_words[start:end])
-        if clash:
-            continue
-        taken.add(span)
-        taken_words[start:end] = [True] * (end - start)
-        furthest_end[start] = max(furthest_end[start], end)
-        nearest_start[end] = min(nearest_start[end], start)
-    return reading_order(taken)
 
 
 def known_phrases(rows: Iterable[Row], *, column: str, nested: bool, longest: int = 5) -> Callable[[Row], Annotation]:

@@ -1,4 +1,4 @@
-"""From scores of tags to loss, probabilities and sequences: a softmax a word, or a linear-chain CRF.
+"""From scores of tags to loss, probabilities and what decoding reads: a softmax a word, or a linear-chain CRF.
 
 Letters: B batch, N words, C tags.
 """
@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from hiernlp.decoding._tags import legal_bio
 from hiernlp.kinds._base import IGNORE
-from hiernlp.kinds._crf import LinearChainCrf, best_paths
+from hiernlp.kinds._crf import LinearChainCrf
 
 
 @dataclass(frozen=True)
@@ -31,37 +32,36 @@ class TagScores:
 
 
 class Tagger(nn.Module):
-    """Loss, probabilities and decoding of tags, by each word's softmax or by a CRF.
+    """Loss and probabilities of tags, by each word's softmax or by a CRF.
 
     Args:
         tags: the C tags.
         crf: score whole sequences; adds the scores of transitions as parameters.
-        legal: which tags may follow each other (C, C) and which may begin (C,); all where None. Decoding keeps to it,
-            and so do the CRF's sums.
+        bio: whether sequences are legal IOB2, to which decoding keeps, and so do the CRF's sums.
         label_smoothing: share of the target spread evenly over all tags (softmax only).
         weights: weight of each tag's loss, shape (C,) (softmax only).
     """
 
     weights: Tensor | None
-    transitions: Tensor | None
-    start: Tensor | None
 
     def __init__(
         self,
         tags: Sequence[str],
         *,
         crf: bool,
-        legal: tuple[Tensor, Tensor] | None,
+        bio: bool,
         label_smoothing: float,
         weights: Tensor | None,
     ) -> None:
         super().__init__()
-        allowed, start = legal or (None, None)
+        self.bio = bio
+        allowed = start = None
+        if bio:
+            legal = legal_bio(tags)
+            allowed, start = torch.from_numpy(legal.follows), torch.from_numpy(legal.start)
         self.crf = LinearChainCrf(len(tags), allowed=allowed, allowed_start=start) if crf else None
         self.label_smoothing = label_smoothing
         self.register_buffer("weights", weights, persistent=False)
-        self.register_buffer("transitions", None if allowed is None else _penalty(allowed), persistent=False)
-        self.register_buffer("start", None if start is None else _penalty(start), persistent=False)
 
     def loss(self, output: TagScores, tags: Tensor) -> Tensor:
         """Return the summed negative log-likelihood of tags (B, N); those that are IGNORE cost nothing."""
@@ -82,18 +82,17 @@ class Tagger(nn.Module):
             return self.crf.marginals(output.scores, mask=output.mask)
         return output.scores.softmax(-1)
 
-    def best(self, output: TagScores) -> Tensor:
-        """Return the best tags (B, N), or the best legal sequence of tags."""
+    def arrays(self, output: TagScores, *, probabilities: bool) -> dict[str, Tensor]:
+        """Return what :class:`hiernlp.decoding._tags.TagPaths` reads, and ``shares`` (B, N, C) with probabilities."""
         if self.crf is not None:
-            return self.crf.best_paths(output.scores, mask=output.mask)
-        if self.transitions is None or self.start is None:
-            return output.scores.argmax(-1)
-        shares = output.scores.log_softmax(-1)
-        return best_paths(shares, mask=output.mask, start=self.start, transitions=self.transitions)
-
-    def chosen_probabilities(self, output: TagScores, chosen: Tensor) -> Tensor:
-        """Return each word's probability of the tag that was chosen for it, shape (B, N)."""
-        return self.probabilities(output).gather(-1, chosen.unsqueeze(-1)).squeeze(-1)
+            crf = self.crf
+            found = {"scores": output.scores.float(), "start": crf.start.float(), "end": crf.end.float()}
+            found["transitions"] = crf.transitions.float()
+        elif self.bio:
+            found = {"scores": output.scores.log_softmax(-1)}
+        else:
+            found = {"best": output.scores.argmax(-1)}
+        return found | ({"shares": self.probabilities(output)} if probabilities else {})
 
 
 class _TagOptions(Protocol):
@@ -120,7 +119,3 @@ def softmax_only(options: TagOptions) -> TagOptions:
             "which scores whole sequences; leave them out, or set crf to false"
         )
     return options
-
-
-def _penalty(allowed: Tensor) -> Tensor:
-    return torch.zeros(allowed.shape).masked_fill(~allowed, -torch.inf)

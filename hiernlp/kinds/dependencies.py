@@ -19,10 +19,10 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from hiernlp.decoding import dependencies as decoding
 from hiernlp.kinds._base import IGNORE, Annotation, Arrays, Kind, Labels, Row, Scores, Targets, label_space, pad
 from hiernlp.kinds._control import PerType
 from hiernlp.kinds._scoring import confusions, label_report
-from hiernlp.kinds._trees import are_trees, best_tree
 from hiernlp.settings import Settings
 
 ROOT = "root"
@@ -69,6 +69,8 @@ class Dependencies(Kind[DependenciesOptions, ArcScores]):
     """Heads by biaffine attention, relations by a second biaffine classifier; decoded to a tree with one root."""
 
     Options = DependenciesOptions
+    Decoder = decoding.Dependencies
+    reads_choice = {"dependents": ("B", "N", "R"), "heads": ("B", "M", "R"), "chosen": ("B", "N")}
     is_root_relation: Tensor
     level = "token"
 
@@ -126,13 +128,16 @@ class Dependencies(Kind[DependenciesOptions, ArcScores]):
 
         Shapes: ``heads`` (B, N) in 0..N; result (B, N, C).
         """
-        index = heads.unsqueeze(-1).expand(-1, -1, output.heads.shape[-1])
-        chosen = output.heads.gather(1, index)
+        return self._relation_scores(output.dependents, output.heads, heads)
+
+    def _relation_scores(self, dependents: Tensor, as_heads: Tensor, heads: Tensor) -> Tensor:
+        index = heads.unsqueeze(-1).expand(-1, -1, as_heads.shape[-1])
+        chosen = as_heads.gather(1, index)
         # Losses are taken outside autocast, so that these products must ask for the states' number format themselves.
-        kind, linear = output.dependents.dtype, self.relation_linear
-        mixed = (output.dependents @ self.relation_weight.to(kind)).unflatten(-1, (len(self.space), -1))
+        kind, linear = dependents.dtype, self.relation_linear
+        mixed = (dependents @ self.relation_weight.to(kind)).unflatten(-1, (len(self.space), -1))
         bilinear = (mixed @ chosen.unsqueeze(-1)).squeeze(-1)
-        both = torch.cat([output.dependents, chosen], -1)
+        both = torch.cat([dependents, chosen], -1)
         return (bilinear + F.linear(both, linear.weight.to(kind), linear.bias.to(kind))).float()
 
     def targets(self, row: Row) -> Arrays | None:
@@ -163,34 +168,25 @@ class Dependencies(Kind[DependenciesOptions, ArcScores]):
             label_smoothing=self.options.label_smoothing,
         )
 
-    def decode(
-        self, output: ArcScores, words: Sequence[Sequence[str]], *, probabilities: bool = False
-    ) -> list[Annotation]:
-        heads = output.arcs.argmax(-1).cpu().numpy()
-        lengths = [len(sentence) for sentence in words]
-        sizes = np.asarray(lengths, dtype=np.int64)
-        broken = np.flatnonzero(~are_trees(heads, sizes))
-        for b in broken[sizes[broken] > 0]:
-            n = int(sizes[b])
-            heads[b, :n] = best_tree(output.arcs[b, :n, : n + 1].detach().double().cpu().numpy())
-        chosen = torch.as_tensor(heads, device=output.arcs.device)
-        scores = self.relation_scores(output, chosen)
-        # The relation `root` belongs to the root's dependent and to no other word.
-        scores = scores.masked_fill((chosen != 0).unsqueeze(-1) & self.is_root_relation, float("-inf"))
-        if bool(self.is_root_relation.any()):
-            scores = scores.masked_fill((chosen == 0).unsqueeze(-1) & ~self.is_root_relation, float("-inf"))
-        relations = scores.argmax(-1)
-        found: list[Annotation] = [
-            {self.options.head: h[:n], self.options.deprel: [self.space[i] for i in r[:n]]}
-            for h, r, n in zip(heads.tolist(), relations.tolist(), lengths, strict=True)
-        ]
-        if probabilities:
-            head_share = output.arcs.softmax(-1).gather(-1, chosen.unsqueeze(-1)).squeeze(-1).tolist()
-            relation_share = scores.softmax(-1).max(-1).values.tolist()
-            for annotation, h, r, n in zip(found, head_share, relation_share, lengths, strict=True):
-                annotation[f"{self.options.head}_probability"] = h[:n]
-                annotation[f"{self.options.deprel}_probability"] = r[:n]
-        return found
+    def arrays(self, output: ArcScores, *, probabilities: bool = False) -> dict[str, Tensor]:
+        found = {"best": output.arcs.argmax(-1), "arcs": output.arcs}
+        found |= {"dependents": output.dependents, "heads": output.heads}
+        return found | ({"arc_shares": output.arcs.softmax(-1)} if probabilities else {})
+
+    def given(self, arrays: Mapping[str, Tensor], *, probabilities: bool = False) -> dict[str, Tensor]:
+        """Return the best relations to the chosen heads.
+
+        The relation ``root`` belongs to the root's dependent and to no other word.
+        """
+        chosen = arrays["chosen"]
+        scores = self._relation_scores(arrays["dependents"], arrays["heads"], chosen)
+        to_root = (chosen == 0).unsqueeze(-1)
+        forbidden = ~to_root & self.is_root_relation
+        if any(label.split(":")[0] == ROOT for label in self.space):
+            forbidden = forbidden | (to_root & ~self.is_root_relation)
+        scores = scores.masked_fill(forbidden, float("-inf"))
+        found = {"relations": scores.argmax(-1)}
+        return found | ({"relation_shares": scores.softmax(-1).amax(-1)} if probabilities else {})
 
     def feedback(self, output: ArcScores) -> Tensor:
         """The relations' probabilities given each word's most probable head."""

@@ -17,10 +17,11 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from hiernlp.decoding import features as decoding
+from hiernlp.decoding._features import UNIVERSAL, ordered, split
 from hiernlp.errors import DataError
 from hiernlp.kinds._base import IGNORE, Annotation, Arrays, Kind, Labels, Row, Scores, Targets, label_space
 from hiernlp.kinds._control import PerType
-from hiernlp.kinds._features import UNIVERSAL, join, ordered, split
 from hiernlp.kinds._scorer import scorer
 from hiernlp.kinds._scoring import confusions, precision_recall_f1
 from hiernlp.settings import Settings
@@ -48,6 +49,7 @@ class Features(Kind[FeaturesOptions, Tensor]):
     """
 
     Options = FeaturesOptions
+    Decoder = decoding.Features
     level = "token"
     places: Tensor
     void: Tensor
@@ -73,9 +75,8 @@ class Features(Kind[FeaturesOptions, Tensor]):
         self.register_buffer("void", torch.from_numpy(void), persistent=False)
         self.register_buffer("real", torch.from_numpy(np.flatnonzero(~void)), persistent=False)
         self.register_buffer("sizes", torch.tensor(sizes), persistent=False)
-        # The same strings come back again and again, in targets as in decoding.
+        # The same strings come back again and again.
         self._known: dict[str, list[int]] = {}
-        self._written: dict[bytes, str] = {}
 
     @classmethod
     def columns(cls, options: FeaturesOptions) -> tuple[str, ...]:
@@ -137,32 +138,9 @@ class Features(Kind[FeaturesOptions, Tensor]):
             losses = (1 - smoothing) * losses + smoothing * spread
         return losses.masked_fill(classes == IGNORE, 0.0).sum()
 
-    def decode(
-        self, output: Tensor, words: Sequence[Sequence[str]], *, probabilities: bool = False
-    ) -> list[Annotation]:
-        """Return each word's features, attributes in UD's order.
-
-        A string's probability is the product of its attributes' probabilities, those of absent ones included.
-        """
-        column = self.options.column
-        shares, best = output.max(-1)
-        classes = best.cpu().numpy()
-        found: list[Annotation] = [
-            {column: [self._string(word) for word in found[: len(sentence)]]}
-            for found, sentence in zip(classes, words, strict=True)
-        ]
-        if probabilities:
-            for annotation, share, sentence in zip(found, shares.sum(-1).exp().tolist(), words, strict=True):
-                annotation[f"{column}_probability"] = share[: len(sentence)]
-        return found
-
-    def _string(self, classes: np.ndarray) -> str:
-        key = classes.tobytes()
-        written = self._written.get(key)
-        if written is None:
-            choices = zip(self.attributes, self.values, classes.tolist(), strict=True)
-            written = self._written[key] = join({name: values[i - 1] for name, values, i in choices if i})
-        return written
+    def arrays(self, output: Tensor, *, probabilities: bool = False) -> dict[str, Tensor]:
+        shares, classes = output.max(-1)
+        return {"classes": classes} | ({"shares": shares.sum(-1).exp()} if probabilities else {})
 
     def feedback(self, output: Tensor) -> Tensor:
         """Return the probabilities of all attributes' classes, one attribute after another, 'absent' first.

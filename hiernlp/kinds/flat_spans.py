@@ -14,6 +14,9 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
+from hiernlp.decoding import flat_spans as decoding
+from hiernlp.decoding._spans import Span
+from hiernlp.decoding._tags import tags_of, to_tags
 from hiernlp.errors import DataError
 from hiernlp.kinds._base import (
     IGNORE,
@@ -31,17 +34,11 @@ from hiernlp.kinds._base import (
 from hiernlp.kinds._scorer import scorer
 from hiernlp.kinds._scoring import confusions
 from hiernlp.kinds._spans import (
-    OUTSIDE,
-    Span,
-    as_annotation,
     exact_match,
-    from_tags,
     known_phrases,
-    legal_bio,
     matched_pairs,
     overlap,
     spans_of,
-    to_tags,
 )
 from hiernlp.kinds._tagger import Tagger, TagScores, softmax_only
 from hiernlp.settings import Settings
@@ -74,6 +71,7 @@ class FlatSpans(Kind[FlatSpansOptions, TagScores]):
     """
 
     Options = FlatSpansOptions
+    Decoder = decoding.FlatSpans
     level = "spans"
 
     def __init__(self, *, options: FlatSpansOptions, labels: Labels, hidden_size: int) -> None:
@@ -87,7 +85,7 @@ class FlatSpans(Kind[FlatSpansOptions, TagScores]):
         self.tagger = Tagger(
             self.tags,
             crf=options.crf,
-            legal=legal_bio(self.tags),
+            bio=True,
             label_smoothing=options.label_smoothing,
             weights=None if by_label is None else _by_tag(by_label),
         )
@@ -125,25 +123,8 @@ class FlatSpans(Kind[FlatSpansOptions, TagScores]):
     def loss(self, output: TagScores, targets: Mapping[str, Tensor]) -> Tensor:
         return self.tagger.loss(output, targets["tags"])
 
-    def decode(
-        self, output: TagScores, words: Sequence[Sequence[str]], *, probabilities: bool = False
-    ) -> list[Annotation]:
-        """Return the spans of the best legal tags.
-
-        A span's probability is the least of its words' tag probabilities: no joint probability can exceed it.
-        """
-        chosen = self.tagger.best(output)
-        column = self.options.column
-        found = [
-            from_tags([self.tags[i] for i in path[: len(sentence)]])
-            for path, sentence in zip(chosen.tolist(), words, strict=True)
-        ]
-        annotations: list[Annotation] = [{column: as_annotation(spans)} for spans in found]
-        if probabilities:
-            shares = self.tagger.chosen_probabilities(output, chosen).tolist()
-            for annotation, spans, share in zip(annotations, found, shares, strict=True):
-                annotation[f"{column}_probability"] = [min(share[start:end]) for start, end, _ in spans]
-        return annotations
+    def arrays(self, output: TagScores, *, probabilities: bool = False) -> dict[str, Tensor]:
+        return self.tagger.arrays(output, probabilities=probabilities)
 
     def feedback(self, output: TagScores) -> Tensor:
         """Return each word's probability of each tag, shape (B, N, 2 C + 1)."""
@@ -174,11 +155,6 @@ class FlatSpans(Kind[FlatSpansOptions, TagScores]):
     def baseline(cls, options: FlatSpansOptions, rows: Iterable[Row]) -> Callable[[Row], Annotation]:
         """Word sequences that were a span more often than not, with their most frequent label, longest first."""
         return known_phrases(rows, column=options.column, nested=False)
-
-
-def tags_of(labels: Sequence[str]) -> list[str]:
-    """Return the IOB2 tags of labels: O, then B and I of each."""
-    return [OUTSIDE, *(f"{prefix}-{label}" for label in labels for prefix in "BI")]
 
 
 def flat_spans_of(row: Row, column: str) -> list[Span] | None:

@@ -1,7 +1,7 @@
 """Lemmas: for every word the edit script that makes its lemma of it.
 
 Source: after Straka 2018, "UDPipe 2.0 Prototype at CoNLL 2018 UD Shared Task", a softmax over the scripts
-found in training data; :mod:`hiernlp.kinds._edit_scripts` has the scripts and how they depart from the source.
+found in training data; :mod:`hiernlp.decoding._edit_scripts` has the scripts and how they depart from the source.
 
 Letters: B batch, N words, H hidden size, C scripts.
 """
@@ -12,14 +12,14 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
-import torch
 from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
+from hiernlp.decoding import lemmas as decoding
+from hiernlp.decoding._edit_scripts import NO_LEMMA, script_of
 from hiernlp.errors import DataError
 from hiernlp.kinds._base import IGNORE, Annotation, Arrays, Kind, Labels, Row, Scores, Targets, label_space, pad
-from hiernlp.kinds._edit_scripts import NO_LEMMA, EditScript, script_of
 from hiernlp.kinds._scorer import scorer
 from hiernlp.kinds._scoring import confusions
 from hiernlp.settings import Settings
@@ -44,12 +44,12 @@ class Lemmas(Kind[LemmasOptions, Tensor]):
     """Softmax over edit scripts; a word's lemma is made by the best script that applies to it."""
 
     Options = LemmasOptions
+    Decoder = decoding.Lemmas
     level = "token"
 
     def __init__(self, *, options: LemmasOptions, labels: Labels, hidden_size: int) -> None:
         super().__init__(options=options, labels=labels, hidden_size=hidden_size)
         self.space = labels["scripts"]
-        self.scripts = [EditScript.parse(script) for script in self.space]
         self.feedback_size = len(self.space)
         self.scorer = scorer(hidden_size, len(self.space), hidden=options.hidden, dropout=options.dropout)
         self._index = {script: i for i, script in enumerate(self.space)}
@@ -111,38 +111,9 @@ class Lemmas(Kind[LemmasOptions, Tensor]):
             label_smoothing=self.options.label_smoothing,
         )
 
-    def decode(
-        self, output: Tensor, words: Sequence[Sequence[str]], *, probabilities: bool = False
-    ) -> list[Annotation]:
-        """Return the lemmas that the best applicable scripts make; a word to which none applies is its own lemma.
-
-        A lemma's probability is that of its script, or 0 if none applies.
-        """
-        column = self.options.column
-        best = output.argmax(-1).cpu().numpy()
-        found: list[list[str]] = []
-        failed: list[tuple[int, int]] = []
-        for b, sentence in enumerate(words):
-            lemmas = [self.scripts[i](word) for i, word in zip(best[b].tolist(), sentence, strict=False)]
-            failed += [(b, n) for n, lemma in enumerate(lemmas) if lemma is None]
-            found.append([lemma or word or NO_LEMMA for lemma, word in zip(lemmas, sentence, strict=True)])
-        if failed:
-            rows, places = (torch.tensor(index, device=output.device) for index in zip(*failed, strict=True))
-            order = output[rows, places].argsort(-1, descending=True).cpu().numpy()
-            for (b, n), scripts in zip(failed, order, strict=True):
-                word = words[b][n]
-                # The first is the one that failed. Scores of minus one stand for 'no script'.
-                best[b, n] = next((i for i in scripts[1:] if self.scripts[i](word)), -1)
-                if best[b, n] >= 0:
-                    found[b][n] = self.scripts[best[b, n]](word) or word
-        annotations: list[Annotation] = [{column: lemmas} for lemmas in found]
-        if probabilities:
-            chosen = torch.as_tensor(best, device=output.device)
-            shares = output.softmax(-1).gather(-1, chosen.clamp(min=0).unsqueeze(-1)).squeeze(-1)
-            shares = shares.masked_fill(chosen < 0, 0.0).tolist()
-            for annotation, share, sentence in zip(annotations, shares, words, strict=True):
-                annotation[f"{column}_probability"] = share[: len(sentence)]
-        return annotations
+    def arrays(self, output: Tensor, *, probabilities: bool = False) -> dict[str, Tensor]:
+        found = {"best": output.argmax(-1), "scores": output}
+        return found | ({"shares": output.softmax(-1)} if probabilities else {})
 
     def feedback(self, output: Tensor) -> Tensor:
         return output.softmax(-1)

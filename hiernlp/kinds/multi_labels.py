@@ -15,6 +15,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
+from hiernlp.decoding import multi_labels as decoding
 from hiernlp.kinds._base import Annotation, Arrays, Kind, Labels, Row, Scores, Targets, class_weights, label_space
 from hiernlp.kinds._pooling import PooledOptions, SentenceScorer
 from hiernlp.kinds._scoring import confusions, label_report, macro_f1, precision_recall_f1
@@ -42,6 +43,7 @@ class MultiLabels(Kind[MultiLabelsOptions, Tensor]):
     """
 
     Options = MultiLabelsOptions
+    Decoder = decoding.MultiLabels
     level = "sentence"
     weights: Tensor | None
 
@@ -86,19 +88,13 @@ class MultiLabels(Kind[MultiLabelsOptions, Tensor]):
         losses = F.binary_cross_entropy_with_logits(output, aim, pos_weight=self.weights, reduction="none")
         return losses.masked_fill(missing, 0.0).sum()
 
-    def decode(
-        self, output: Tensor, words: Sequence[Sequence[str]], *, probabilities: bool = False
-    ) -> list[Annotation]:
-        """Return the labels whose probability is above the threshold, in the order of the label space."""
-        column = self.options.column
-        found: list[Annotation] = []
-        for shares, _ in zip(output.sigmoid().tolist(), words, strict=True):
-            by_label = dict(zip(self.space, shares, strict=True))
-            annotation: Annotation = {column: [label for label, p in by_label.items() if p > self.options.threshold]}
-            if probabilities:
-                annotation[f"{column}_probability"] = by_label
-            found.append(annotation)
-        return found
+    def arrays(
+        self,
+        output: Tensor,
+        *,
+        probabilities: bool = False,  # noqa: ARG002 - the labels depend on them
+    ) -> dict[str, Tensor]:
+        return {"shares": output.sigmoid()}
 
     def feedback(self, output: Tensor) -> Tensor:
         """Return the probability of each label, shape (B, 1, C); they need not sum to one."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
+from hiernlp.decoding import nested_spans as decoding
 from hiernlp.kinds._base import (
     IGNORE,
     Annotation,
@@ -31,7 +31,7 @@ from hiernlp.kinds._base import (
 )
 from hiernlp.kinds._scoring import confusions, label_report
 from hiernlp.kinds._span_scorer import SpanLayout, SpanScorer
-from hiernlp.kinds._spans import NO_SPAN, as_annotation, exact_match, known_phrases, matched_pairs, select, spans_of
+from hiernlp.kinds._spans import NO_SPAN, exact_match, known_phrases, matched_pairs, spans_of
 from hiernlp.settings import Settings
 
 
@@ -79,6 +79,7 @@ class NestedSpans(Kind[NestedSpansOptions, SpanScores]):
     """
 
     Options = NestedSpansOptions
+    Decoder = decoding.NestedSpans
     level = "spans"
     weights: Tensor | None
 
@@ -157,34 +158,10 @@ class NestedSpans(Kind[NestedSpansOptions, SpanScores]):
         weight = weight.masked_fill(targets["label"] < 0, 0.0)
         return losses + torch.where(found, weight * (as_none - gold) - as_none, 0.0).sum()
 
-    @torch.no_grad()
-    def decode(
-        self, output: SpanScores, words: Sequence[Sequence[str]], *, probabilities: bool = False
-    ) -> list[Annotation]:
-        """Keep spans whose best label beats none, by descending score; drop those that cross one that is kept."""
+    def arrays(self, output: SpanScores, *, probabilities: bool = False) -> dict[str, Tensor]:
         best, label = output.scores.max(2)
         best = best.masked_fill(~output.valid, -torch.inf)
-        shares = (best - output.log_total()).exp() if probabilities else None
-        scores, labels = best.cpu().numpy(), label.cpu().numpy()
-        found: list[list[tuple[float, tuple[int, int, str]]]] = [[] for _ in words]
-        share_of: list[dict[tuple[int, int], float]] = [{} for _ in words]
-        share = None if shares is None else shares.cpu().numpy()
-        for at in zip(*(places.tolist() for places in np.nonzero(scores > 0)), strict=True):
-            sentence, block, start, end = at
-            offset = block * output.layout.starts
-            place = (offset + start, offset + end + 1)
-            found[sentence].append((float(scores[at]), (*place, self.space[labels[at]])))
-            if share is not None:
-                share_of[sentence][place] = float(share[at])
-        column = self.options.column
-        annotations: list[Annotation] = []
-        for spans, forms, known in zip(found, words, share_of, strict=True):
-            kept = select(spans, words=len(forms), nested=True)
-            annotation: dict[str, Any] = {column: as_annotation(kept)}
-            if probabilities:
-                annotation[f"{column}_probability"] = [known[start, end] for start, end, _ in kept]
-            annotations.append(annotation)
-        return annotations
+        return {"best": best, "label": label} | ({"shares": (best - output.log_total()).exp()} if probabilities else {})
 
     def feedback(self, output: SpanScores) -> Tensor:
         """Return the chance that a word lies in some span of each label, and last, in none, by the noisy-or.

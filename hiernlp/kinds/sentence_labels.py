@@ -14,6 +14,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
+from hiernlp.decoding import sentence_labels as decoding
 from hiernlp.errors import DataError
 from hiernlp.kinds._base import (
     IGNORE,
@@ -63,6 +64,7 @@ class SentenceLabels(Kind[SentenceLabelsOptions, Tensor]):
     """
 
     Options = SentenceLabelsOptions
+    Decoder = decoding.SentenceLabels
     level = "sentence"
     weights: Tensor | None
 
@@ -177,16 +179,8 @@ class SentenceLabels(Kind[SentenceLabelsOptions, Tensor]):
             label_smoothing=self.options.label_smoothing,
         )
 
-    def decode(
-        self, output: Tensor, words: Sequence[Sequence[str]], *, probabilities: bool = False
-    ) -> list[Annotation]:
-        column = self.options.column
-        chosen = output.argmax(-1).tolist()
-        found: list[Annotation] = [{column: self.space[i]} for i, _ in zip(chosen, words, strict=True)]
-        if probabilities:
-            for annotation, shares in zip(found, output.softmax(-1).tolist(), strict=True):
-                annotation[f"{column}_probability"] = dict(zip(self.space, shares, strict=True))
-        return found
+    def arrays(self, output: Tensor, *, probabilities: bool = False) -> dict[str, Tensor]:
+        return {"best": output.argmax(-1)} | ({"shares": output.softmax(-1)} if probabilities else {})
 
     def feedback(self, output: Tensor) -> Tensor:
         return output.softmax(-1).unsqueeze(1)

@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from hiernlp.decoding import sentence_scores as decoding
 from hiernlp.errors import DataError
 from hiernlp.kinds._base import Annotation, Arrays, Kind, Labels, Row, Scores, Targets
 from hiernlp.kinds._pooling import PooledOptions, SentenceScorer
@@ -62,6 +63,7 @@ class SentenceScores(Kind[SentenceScoresOptions, Tensor]):
     """
 
     Options = SentenceScoresOptions
+    Decoder = decoding.SentenceScores
     level = "sentence"
 
     def __init__(self, *, options: SentenceScoresOptions, labels: Labels, hidden_size: int) -> None:
@@ -120,17 +122,13 @@ class SentenceScores(Kind[SentenceScoresOptions, Tensor]):
             return F.huber_loss(share, gold, reduction="sum", delta=self.options.huber_delta)
         return F.mse_loss(share, gold, reduction="sum")
 
-    def decode(
+    def arrays(
         self,
         output: Tensor,
-        words: Sequence[Sequence[str]],
         *,
         probabilities: bool = False,  # noqa: ARG002 - a number has none
-    ) -> list[Annotation]:
-        """Return the numbers, clipped to the range; a number has no probability, so ``probabilities`` adds nothing."""
-        least, span = self.options.minimum, self.options.maximum - self.options.minimum
-        numbers = (self.share(output).double().clamp(0, 1) * span + least).tolist()
-        return [{self.options.column: number} for number, _ in zip(numbers, words, strict=True)]
+    ) -> dict[str, Tensor]:
+        return {"share": self.share(output).float()}
 
     def feedback(self, output: Tensor) -> Tensor:
         """Return the classes' probabilities, or 1 - s and s for share s: an embedding for each end of the range.

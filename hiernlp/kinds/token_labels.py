@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import Field, model_validator
 from torch import Tensor
 
+from hiernlp.decoding import token_labels as decoding
 from hiernlp.kinds._base import (
     IGNORE,
     Annotation,
@@ -28,7 +29,6 @@ from hiernlp.kinds._base import (
 from hiernlp.kinds._control import PerType
 from hiernlp.kinds._scorer import scorer
 from hiernlp.kinds._scoring import confusions, label_report, macro_f1
-from hiernlp.kinds._spans import legal_bio
 from hiernlp.kinds._tagger import Tagger, TagScores, softmax_only
 from hiernlp.settings import Settings
 
@@ -58,6 +58,7 @@ class TokenLabels(Kind[TokenLabelsOptions, TagScores]):
     """Softmax or linear-chain CRF over the labels of each word."""
 
     Options = TokenLabelsOptions
+    Decoder = decoding.TokenLabels
     level = "token"
 
     def __init__(self, *, options: TokenLabelsOptions, labels: Labels, hidden_size: int) -> None:
@@ -69,7 +70,7 @@ class TokenLabels(Kind[TokenLabelsOptions, TagScores]):
         self.tagger = Tagger(
             self.space,
             crf=options.crf,
-            legal=legal_bio(self.space) if options.bio else None,
+            bio=options.bio,
             label_smoothing=options.label_smoothing,
             weights=class_weights(options.class_weights, self.space),
         )
@@ -101,20 +102,8 @@ class TokenLabels(Kind[TokenLabelsOptions, TagScores]):
     def loss(self, output: TagScores, targets: Mapping[str, Tensor]) -> Tensor:
         return self.tagger.loss(output, targets["labels"])
 
-    def decode(
-        self, output: TagScores, words: Sequence[Sequence[str]], *, probabilities: bool = False
-    ) -> list[Annotation]:
-        chosen = self.tagger.best(output)
-        column = self.options.column
-        found: list[Annotation] = [
-            {column: [self.space[i] for i in path[: len(sentence)]]}
-            for path, sentence in zip(chosen.tolist(), words, strict=True)
-        ]
-        if probabilities:
-            shares = self.tagger.chosen_probabilities(output, chosen).tolist()
-            for annotation, share, sentence in zip(found, shares, words, strict=True):
-                annotation[f"{column}_probability"] = share[: len(sentence)]
-        return found
+    def arrays(self, output: TagScores, *, probabilities: bool = False) -> dict[str, Tensor]:
+        return self.tagger.arrays(output, probabilities=probabilities)
 
     def feedback(self, output: TagScores) -> Tensor:
         return self.tagger.probabilities(output)

@@ -10,7 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hiernlp.encoding.pairs import collate_joined, collate_pairs, distinct
+from hiernlp.encoding.joined import distinct
+from hiernlp.encoding.pairs import collate_joined, collate_pairs
 from hiernlp.encoding.subwords import JointLayout, SubwordEncoder, Subwords
 
 

@@ -15,13 +15,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from udtools.udeval import load_conllu
 
+from hiernlp.decoding._trees import are_trees
 from hiernlp.errors import DataError, HierNLPError
 from hiernlp.experiment import Run
 from hiernlp.hub import load_bundle
 from hiernlp.inference.analyzer import Analyzer
 from hiernlp.inference.document import PROBABILITY, Document
 from hiernlp.inference.writers import formats, writer
-from hiernlp.kinds._trees import are_trees
 from hiernlp.recipe.files import validate_recipe
 
 TEXT = "the big cat sees mary. does john meet a dog?\n\nThe nurse liked  a bird ."

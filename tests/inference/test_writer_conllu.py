@@ -18,12 +18,12 @@ from udtools.validator import Validator
 from hiernlp.corpora._entities import EntityFormat
 from hiernlp.corpora.conllu import Conllu as Reader
 from hiernlp.corpora.conllu import ConlluOptions
+from hiernlp.decoding._features import join
 from hiernlp.errors import HierNLPError
 from hiernlp.inference.document import Document, Sentence
 from hiernlp.inference.writers._brackets import Labelled, brackets, parse
 from hiernlp.inference.writers._cells import form_cell
 from hiernlp.inference.writers.conllu import Conllu
-from hiernlp.kinds._features import join
 
 HARD = """\
 # newdoc id = d1

@@ -12,9 +12,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hiernlp.decoding._trees import are_trees
 from hiernlp.errors import DataError
 from hiernlp.kinds._base import IGNORE
-from hiernlp.kinds._trees import are_trees
 from hiernlp.kinds.dependencies import ArcScores, Dependencies, DependenciesOptions
 
 HIDDEN = 6

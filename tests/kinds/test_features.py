@@ -10,9 +10,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hiernlp.decoding._features import join, split
 from hiernlp.errors import DataError
 from hiernlp.kinds._base import IGNORE
-from hiernlp.kinds._features import join, split
 from hiernlp.kinds.features import Features, FeaturesOptions
 
 HIDDEN = 5

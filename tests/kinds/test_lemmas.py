@@ -9,9 +9,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hiernlp.decoding._edit_scripts import EditScript, script_of
 from hiernlp.errors import DataError
 from hiernlp.kinds._base import IGNORE
-from hiernlp.kinds._edit_scripts import EditScript, script_of
 from hiernlp.kinds.lemmas import Lemmas, LemmasOptions
 
 HIDDEN = 5
@@ -85,7 +85,7 @@ def test_decoding_equals_trying_all_scripts_in_order(pairs: list[Any], words: li
     scores = torch.randn(1, len(words), len(kind.space), generator=torch.Generator().manual_seed(seed))
     [annotation] = kind.decode(scores, [words])
     for n, word in enumerate(words):
-        made = (kind.scripts[i](word) for i in scores[0, n].argsort(descending=True).tolist())
+        made = (kind.decoder.scripts[i](word) for i in scores[0, n].argsort(descending=True).tolist())
         assert annotation["lemma"][n] == (next((lemma for lemma in made if lemma), None) or word or "_")
 
 

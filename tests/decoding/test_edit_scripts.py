@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hiernlp.kinds._edit_scripts import EditScript, apply_script, script_of
+from hiernlp.decoding._edit_scripts import EditScript, apply_script, script_of
 
 # The last characters change their length with their case, or have cases that do not come back.
 HARD = "aAbBsSiIıİßẞŉΣσςﬁǅ\u0307 \t'_=\"\\|"

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from hiernlp.kinds import _trees
-from hiernlp.kinds._trees import are_trees, best_tree
+from hiernlp.decoding import _trees
+from hiernlp.decoding._trees import are_trees, best_tree
 
 
 def is_tree(heads: tuple[int, ...]) -> bool:
