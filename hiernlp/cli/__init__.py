@@ -258,6 +258,18 @@ def analyze(
 
 
 @app.command()
+def prune(
+    model: Annotated[str, typer.Argument(help="A model folder or a hub id.")],
+    tasks: Annotated[str, typer.Option(help="Tasks to keep, separated by commas; what feeds them is kept, too.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The model folder to make.")],
+) -> None:
+    """Save a model cut to some of its tasks and the layers that they read, with the same answers."""
+    from hiernlp.cli.pruning import prune_command  # noqa: PLC0415
+
+    prune_command(model, output, tasks=_names(tasks) or [])
+
+
+@app.command()
 def tasks() -> None:
     """List the bundled tasks."""
     from hiernlp.cli.listing import list_tasks  # noqa: PLC0415
