@@ -29,6 +29,6 @@ def prune_command(model: str, output: Path, *, tasks: list[str]) -> None:
     size = (output / WEIGHTS).stat().st_size / 1e6
     fed = f" ({', '.join(pruned.feeding)} for what they feed)" if pruned.feeding else ""
     sys.stdout.write(
-        f"kept {', '.join(after.tasks)}{fed}: {after.scheme.depth} of {before.scheme.depth} layers, {numbers[1]:.1f} of "
-        f"{numbers[0]:.1f} million parameters, weights of {size:.1f} MB\n"
+        f"kept {', '.join(after.tasks)}{fed}: {after.scheme.depth} of {before.scheme.depth} layers, "
+        f"{numbers[1]:.1f} of {numbers[0]:.1f} million parameters, weights of {size:.1f} MB\n"
     )

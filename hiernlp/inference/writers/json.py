@@ -26,8 +26,13 @@ class Json(Writer):
 
     def write(self, document: Document) -> str:
         """Return one line of JSON and a newline."""
-        text = json.dumps(_clean(document.to_dict()), ensure_ascii=False, allow_nan=False)
-        return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
+        return json_line(document.to_dict())
+
+
+def json_line(value: Mapping[str, Any]) -> str:
+    """Return a mapping as one line of JSON and a newline; what JSON has no type for becomes a string."""
+    text = json.dumps(_clean(value), ensure_ascii=False, allow_nan=False, default=str)
+    return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
 
 
 def _clean(value: Any) -> Any:  # noqa: ANN401 - any JSON value
