@@ -52,7 +52,7 @@ def check_mistake(result: Any, *parts: str) -> None:
         assert part in told[0]
 
 
-COMMANDS = ["train", "compare", "probe", "evaluate", "analyze", "prune", "tasks", "recipes", "schema"]
+COMMANDS = ["train", "compare", "probe", "evaluate", "analyze", "annotate", "prune", "tasks", "recipes", "schema"]
 
 
 def test_help_imports_nothing_heavy() -> None:
