@@ -9,6 +9,7 @@ Letters: W rows of subwords (windows), T subwords, H hidden size, L layers.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -130,6 +131,22 @@ class Encoder(nn.Module):
 
         kept = {"attn_implementation": attention} if attention else {}
         return cls(AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False, **kept))
+
+    def shortened(self, depth: int) -> Encoder:
+        """Return an encoder of the first ``depth`` layers, with copies of their weights.
+
+        Its states are those of this encoder, except at its top if the model has a final norm, which is kept.
+        """
+        config = deepcopy(self.config)
+        for key, value in config.to_dict().items():
+            if isinstance(value, list) and len(value) == self.depth:
+                setattr(config, key, value[:depth])  # one entry a layer, such as the type of its attention
+        config.num_hidden_layers = depth
+        short = Encoder.from_config(config, attention=getattr(self.config, "_attn_implementation", None))
+        state = self.model.state_dict()
+        short.model.load_state_dict({name: state[name] for name in short.model.state_dict()})
+        parameter = next(self.model.parameters())
+        return short.to(parameter).train(self.training)
 
     @property
     def config(self) -> Any:  # noqa: ANN401 - every architecture has its own configuration class

@@ -326,3 +326,17 @@ def test_an_encoder_without_weights(tiny_encoder: Path, tmp_path: Path) -> None:
 def test_unknown_configuration_keys(tiny_encoder: Path) -> None:
     with pytest.raises(HierNLPError, match=r"encoder.config.hiden_dropout_prob: .* no such key.*hidden_dropout_prob"):
         load_config(str(tiny_encoder), overrides={"hiden_dropout_prob": 0.1})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_shortened_encoder_has_the_same_states(kind: str) -> None:
+    encoder = build(kind)
+    for depth in (1, 2):
+        short = encoder.shortened(depth)
+        assert short.depth == short.config.num_hidden_layers == depth
+        again = Encoder.from_config(short.config)
+        assert again.model.state_dict().keys() == short.model.state_dict().keys()
+        below = range(depth + 1 - encoder.has_final_norm)
+        found, expected = states(short, depth), states(encoder, depth)
+        assert all(torch.equal(found[layer], expected[layer]) for layer in below)
+    assert encoder.depth == encoder.config.num_hidden_layers == DEPTH

@@ -328,6 +328,78 @@ def serve(
 
 
 @app.command()
+def annotate(
+    model: Annotated[str, typer.Argument(help="A model folder or a hub id.")],
+    inputs: Annotated[
+        list[str],
+        typer.Argument(help="Files, patterns, - for standard input, saved datasets, or ids with --input hub."),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="A .jsonl, .parquet or .conllu file, there when it is complete.")
+    ],
+    input_format: Annotated[
+        str,
+        typer.Option(
+            "--input",
+            help="text (a document a paragraph), lines, jsonl, csv, tsv, parquet, conllu, hub, or auto: by the ending.",
+        ),
+    ] = "auto",
+    output_format: Annotated[
+        str | None, typer.Option("--format", "-f", help="jsonl, parquet or conllu; by default by the ending.")
+    ] = None,
+    field: Annotated[str, typer.Option(help="Of tables and datasets, the field of the text or the words.")] = "text",
+    id_field: Annotated[str, typer.Option("--id", help="The field that names a record.")] = "id",
+    split: Annotated[str, typer.Option(help="The split of a dataset.")] = "train",
+    config: Annotated[str | None, typer.Option(help="The configuration of a dataset.")] = None,
+    tasks: Annotated[str | None, typer.Option(help="Tasks wanted, separated by commas; by default all.")] = None,
+    probabilities: Annotated[bool, typer.Option("--probabilities", help="Write probabilities too.")] = False,
+    batch_tokens: Annotated[int, typer.Option(help="Most subwords a batch.")] = 1024,
+    look_ahead: Annotated[int, typer.Option(help="Most records whose sentences are sorted by length together.")] = 1000,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+    on_error: Annotated[str, typer.Option(help="What a bad record does: stop, or skip and report.")] = "stop",
+    shard: Annotated[
+        str | None, typer.Option(help="Do a part, e.g. 0/4; under accelerate launch, each process its own.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    dtype: Annotated[str, typer.Option(help="float32, or bfloat16 for speed where the hardware has it.")] = "float32",
+    device: Annotated[str | None, typer.Option(help="Where to run, e.g. cuda; by default what there is.")] = None,
+) -> None:
+    """Annotate a corpus of any size into one file, to be gone on with after any interruption."""
+    from hiernlp.cli.annotation import annotate_command  # noqa: PLC0415
+
+    annotate_command(
+        model,
+        inputs,
+        output,
+        input_format=input_format,
+        output_format=output_format,
+        options={"field": field, "id": id_field, "split": split, "name": config},
+        tasks=_names(tasks),
+        probabilities=probabilities,
+        batch_tokens=batch_tokens,
+        look_ahead=look_ahead,
+        resume=resume,
+        on_error=on_error,
+        shard=shard,
+        quiet=quiet,
+        dtype=dtype,
+        device=device,
+    )
+
+
+@app.command()
+def prune(
+    model: Annotated[str, typer.Argument(help="A model folder or a hub id.")],
+    tasks: Annotated[str, typer.Option(help="Tasks to keep, separated by commas; what feeds them is kept, too.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The model folder to make.")],
+) -> None:
+    """Save a model cut to some of its tasks and the layers that they read, with the same answers."""
+    from hiernlp.cli.pruning import prune_command  # noqa: PLC0415
+
+    prune_command(model, output, tasks=_names(tasks) or [])
+
+
+@app.command()
 def tasks() -> None:
     """List the bundled tasks."""
     from hiernlp.cli.listing import list_tasks  # noqa: PLC0415

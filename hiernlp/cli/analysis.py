@@ -12,19 +12,16 @@ from hiernlp.cli._quiet import quiet
 quiet()
 
 import hiernlp  # noqa: E402
-from hiernlp.corpora.conllu import Conllu, ConlluOptions  # noqa: E402
 from hiernlp.errors import DataError, HierNLPError, did_you_mean  # noqa: E402
 from hiernlp.figures import check_path  # noqa: E402
 from hiernlp.files import replaced_file  # noqa: E402
 from hiernlp.inference.analyzer import Analyzer  # noqa: E402
 from hiernlp.inference.document import Document  # noqa: E402
+from hiernlp.inference.sources import STANDARD_INPUT  # noqa: E402
+from hiernlp.inference.sources.conllu import READER  # noqa: E402
 from hiernlp.inference.writers import writer  # noqa: E402
 
 INPUTS = ("auto", "text", "conllu", "pairs")
-STANDARD_INPUT = "-"
-
-# Of the input's own annotation nothing is read: it may be missing or wrong, and it stays where nothing is predicted.
-READER = Conllu(ConlluOptions(sentence_comments={}, document_comments={}, entities=None, misc={}, check_trees=False))
 
 
 def analyze_command(

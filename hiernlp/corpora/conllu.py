@@ -137,8 +137,8 @@ class Conllu(FileReader[ConlluOptions]):
         """Read one file."""
         return self.parse(TextLines(path), file=str(path))
 
-    def parse(self, lines: str | Iterable[str], *, file: str = "<text>") -> Iterator[Row]:
-        r"""Read lines, with or without their ends, or a whole text.
+    def parse(self, lines: str | Iterable[str], *, file: str = "<text>", first: int = 1) -> Iterator[Row]:
+        r"""Read lines, with or without their ends, or a whole text, whose first line has the number ``first``.
 
         Raises:
             DataError: a line departs from the format; the message begins with ``file`` and the line.
@@ -153,8 +153,8 @@ class Conllu(FileReader[ConlluOptions]):
             lines = list(lines)
         context = _Context(file, self._survey(lines))
         block: list[str] = []
-        number = 0
-        for number, line in enumerate(bare_lines(lines), start=1):
+        number = first - 1
+        for number, line in enumerate(bare_lines(lines), start=first):
             if line.strip(" "):
                 block.append(line)
             elif block:

@@ -15,7 +15,8 @@ from hiernlp.errors import DataError, did_you_mean
 if TYPE_CHECKING:
     import datasets
 
-_SAVED = ("dataset_dict.json", "state.json")
+SAVED = ("dataset_dict.json", "state.json")
+"""Files by one of which a folder that ``save_to_disk`` wrote is known."""
 
 
 class HubOptions(TableOptions):
@@ -44,7 +45,7 @@ class Hub(Reader[HubOptions]):
 
     def parts(self, sources: Sequence[str], *, base: Path) -> list[Part]:
         """Return one part a split."""
-        splits = self._splits(base)
+        splits = load_splits(self.options, base=base)
         parts: list[Part] = []
         for source in dict.fromkeys(sources):
             if source not in splits:
@@ -58,31 +59,35 @@ class Hub(Reader[HubOptions]):
             parts.append(Part(name, split._fingerprint, _rows_of(split, self.options, name)))
         return parts
 
-    def _splits(self, base: Path) -> dict[str, datasets.Dataset]:
-        """Return the dataset's splits by name."""
-        import datasets  # noqa: PLC0415 - takes a second
-        from datasets.exceptions import DatasetsError  # noqa: PLC0415
 
-        options = self.options
-        folder = (base / Path(options.dataset).expanduser()).absolute()
-        saved = any((folder / file).is_file() for file in _SAVED)
-        if not folder.exists() and options.dataset.startswith((".", "/", "~")):
-            find_files([options.dataset], base=base)
-        try:
-            if saved:
-                found = datasets.load_from_disk(str(folder))
-            elif folder.is_dir():
-                found = datasets.load_dataset(str(folder), options.name)
-            else:
-                found = datasets.load_dataset(options.dataset, options.name, revision=options.revision)
-        except LookupError:  # what the library raises for a saved split without rows, or a damaged one
-            raise DataError("the dataset cannot be loaded: it is empty or damaged", file=options.dataset) from None
-        except (OSError, ValueError, DatasetsError) as error:
-            reason = " ".join(str(error).split()) or type(error).__name__
-            raise DataError(f"the dataset cannot be loaded: {reason}", file=options.dataset) from None
-        if isinstance(found, datasets.Dataset):
-            return {str(found.split or "train"): found}
-        return {str(name): split for name, split in found.items()}
+def load_splits(options: HubOptions, *, base: Path) -> dict[str, datasets.Dataset]:
+    """Return a dataset's splits by name.
+
+    Raises:
+        DataError: it is not there, or cannot be loaded.
+    """
+    import datasets  # noqa: PLC0415 - takes a second
+    from datasets.exceptions import DatasetsError  # noqa: PLC0415
+
+    folder = (base / Path(options.dataset).expanduser()).absolute()
+    saved = any((folder / file).is_file() for file in SAVED)
+    if not folder.exists() and options.dataset.startswith((".", "/", "~")):
+        find_files([options.dataset], base=base)
+    try:
+        if saved:
+            found = datasets.load_from_disk(str(folder))
+        elif folder.is_dir():
+            found = datasets.load_dataset(str(folder), options.name)
+        else:
+            found = datasets.load_dataset(options.dataset, options.name, revision=options.revision)
+    except LookupError:  # what the library raises for a saved split without rows, or a damaged one
+        raise DataError("the dataset cannot be loaded: it is empty or damaged", file=options.dataset) from None
+    except (OSError, ValueError, DatasetsError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"the dataset cannot be loaded: {reason}", file=options.dataset) from None
+    if isinstance(found, datasets.Dataset):
+        return {str(found.split or "train"): found}
+    return {str(name): split for name, split in found.items()}
 
 
 def _rows_of(split: datasets.Dataset, options: HubOptions, name: str) -> Callable[[], Iterator[Row]]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import reprlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -15,14 +16,19 @@ from hiernlp.encoding.subwords import Subwords
 from hiernlp.errors import DataError, HierNLPError
 from hiernlp.hub.folder import Bundle, load_bundle
 from hiernlp.inference.document import Document, Level, Sentence
+from hiernlp.inference.stream import LOOK_AHEAD, stream
 from hiernlp.kinds._base import Kind
 from hiernlp.prediction import choose_device, predict, predict_pairs
-from hiernlp.segmentation import segment
+from hiernlp.segmentation import Segment, segment
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 BATCH_SUBWORDS = 1024
 """Most subwords a batch by default; about the best on processors, larger ones pay on GPUs."""
+
+Input = str | Sequence[str] | Sequence[Sequence[str]] | Sequence[Mapping[str, Any]]
+"""What is analysed as one document: raw text, the words of one sentence, several sentences of words, or rows in the
+annotation schema."""
 
 
 class Analyzer:
@@ -82,48 +88,11 @@ class Analyzer:
         Raises:
             HierNLPError: there is no such task, or it reads pairs; the words are not strings, or a sentence has none.
         """
-        return self.documents([text], tasks=tasks, probabilities=probabilities, batch_subwords=batch_subwords)[0]
-
-    def documents(
-        self,
-        texts: Iterable[str | Sequence[str] | Sequence[Sequence[str]]],
-        *,
-        tasks: Sequence[str] | None = None,
-        probabilities: bool = False,
-        batch_subwords: int = BATCH_SUBWORDS,
-    ) -> list[Document]:
-        """Analyse several texts at once, sentences of different ones in one batch; a document each, in their order.
-
-        Args:
-            texts: each is what :meth:`__call__` takes.
-            tasks: the tasks wanted, by default all that read one sentence.
-            probabilities: whether annotations have probabilities, as ``<column>_probability``.
-            batch_subwords: most subwords a batch, padding included.
-
-        Raises:
-            HierNLPError: there is no such task, or it reads pairs; the words are not strings, or a sentence has none.
-        """
-        wanted, texts = self._wanted(tasks), list(texts)
-        read = [self._read(text) for text in texts]
-        found = iter(
-            self._annotate([s["words"] for parts in read for s in parts], wanted, probabilities, batch_subwords)
+        wanted = self._wanted(tasks)
+        (document,) = self.annotate(
+            [self.split(text)], tasks=wanted, probabilities=probabilities, batch_subwords=batch_subwords
         )
-        return [
-            Document(
-                text if isinstance(text, str) else None,
-                [Sentence(**part, annotations=next(found), levels=self._levels) for part in parts],
-            )
-            for text, parts in zip(texts, read, strict=True)
-        ]
-
-    def _read(self, text: str | Sequence[str] | Sequence[Sequence[str]]) -> list[dict[str, Any]]:
-        """Return what is known of each sentence before it is analysed, as arguments of :class:`Sentence`."""
-        if not isinstance(text, str):
-            return [{"words": words, "row": {"words": words}} for words in _sentences(text)]
-        return [
-            {"words": s.words, "text": text[s.start : s.end], "start": s.start, "end": s.end, "word_starts": s.starts}
-            for s in segment(text, language=self.bundle.language)
-        ]
+        return document
 
     def rows(
         self,
@@ -138,10 +107,118 @@ class Analyzer:
         Raises:
             HierNLPError: there is no such task, or a sentence has no words.
         """
-        kept = [dict(row) for row in rows]
-        words = _sentences([row["words"] for row in kept])
-        found = self._annotate(words, self._wanted(tasks), probabilities, batch_subwords)
-        return self._document(kept, words, found)
+        return self(list(rows), tasks=tasks, probabilities=probabilities, batch_subwords=batch_subwords)
+
+    def documents(
+        self,
+        texts: Iterable[Input],
+        *,
+        tasks: Sequence[str] | None = None,
+        probabilities: bool = False,
+        batch_subwords: int = BATCH_SUBWORDS,
+    ) -> list[Document]:
+        """Analyse several inputs together, one document each; their sentences share batches.
+
+        Args:
+            texts: each what a call of the analyzer takes, or rows as :meth:`rows` does.
+            tasks: the tasks wanted, by default all that read one sentence.
+            probabilities: whether annotations have probabilities, as ``<column>_probability``.
+            batch_subwords: most subwords a batch, padding included.
+
+        Raises:
+            HierNLPError: there is no such task, or it reads pairs; an input is no text and no words, and which.
+        """
+        wanted = self._wanted(tasks)
+        split: list[Document] = []
+        for number, text in enumerate(texts, start=1):
+            try:
+                split.append(self.split(text))
+            except HierNLPError as error:
+                raise DataError(f"input {number}: {error}") from None
+        return self.annotate(split, tasks=wanted, probabilities=probabilities, batch_subwords=batch_subwords)
+
+    def stream(
+        self,
+        texts: Iterable[Input],
+        *,
+        tasks: Sequence[str] | None = None,
+        probabilities: bool = False,
+        batch_tokens: int = BATCH_SUBWORDS,
+        look_ahead: int = LOOK_AHEAD,
+        on_error: Literal["raise", "skip"] = "raise",
+        report: Callable[[int, HierNLPError], None] | None = None,
+    ) -> Iterator[Document]:
+        """Analyse any number of inputs in bounded memory and yield their documents in order (see :mod:`.stream`).
+
+        Args:
+            texts: as for :meth:`documents`; no more than ``look_ahead`` of them are held at a time, and fewer where
+                they are long.
+            tasks: the tasks wanted, by default all that read one sentence.
+            probabilities: whether annotations have probabilities, as ``<column>_probability``.
+            batch_tokens: most subwords a batch, padding included.
+            look_ahead: most inputs whose sentences are sorted by length and analysed together.
+            on_error: whether an input that cannot be analysed ends the stream, when all before it have been yielded,
+                or is left out.
+            report: told of each input left out its number, counted from 1, and what is wrong; by default it is logged.
+
+        Raises:
+            HierNLPError: there is no such task, or it reads pairs; with ``raise``, an input cannot be analysed.
+        """
+        return stream(
+            self,
+            texts,
+            tasks=self._wanted(tasks),
+            probabilities=probabilities,
+            batch_tokens=batch_tokens,
+            look_ahead=look_ahead,
+            on_error=on_error,
+            report=report,
+        )
+
+    def split(self, text: Input) -> Document:
+        """Return the sentences and words of an input, not yet annotated.
+
+        Raises:
+            HierNLPError: it is no text, its words are not strings, or a sentence has none.
+        """
+        if isinstance(text, str):
+            return Document(
+                text,
+                [
+                    Sentence(s.words, text=text[s.start : s.end], start=s.start, end=s.end, word_starts=s.starts)
+                    for s in self._segments(text)
+                ],
+            )
+        rows: list[dict[str, Any]] = []
+        if isinstance(text, Sequence) and text and isinstance(text[0], Mapping):
+            rows = [dict(row) for row in text]  # pyright: ignore[reportArgumentType,reportCallIssue]
+            text = [row["words"] for row in rows]
+        words = _sentences(text)
+        rows = rows or [{"words": sentence} for sentence in words]
+        return self._document(rows, words, [{}] * len(words))
+
+    def annotate(
+        self,
+        documents: Sequence[Document],
+        *,
+        tasks: Sequence[str] | None = None,
+        probabilities: bool = False,
+        batch_subwords: int = BATCH_SUBWORDS,
+    ) -> list[Document]:
+        """Return documents that :meth:`split` made with their annotations.
+
+        Raises:
+            HierNLPError: there is no such task, or it reads pairs.
+        """
+        words = [list(sentence.words) for document in documents for sentence in document.sentences]
+        found = iter(self._annotate(words, self._wanted(tasks), probabilities, batch_subwords))
+        return [
+            Document(
+                document.text,
+                [replace(s, annotations=next(found), levels=self._levels) for s in document.sentences],
+            )
+            for document in documents
+        ]
 
     def pairs(
         self,
@@ -190,7 +267,11 @@ class Analyzer:
     def _words(self, sentence: str | Sequence[str]) -> list[str]:
         if not isinstance(sentence, str):
             return list(sentence)
-        return [word for part in segment(sentence, language=self.bundle.language) for word in part.words]
+        return [word for part in self._segments(sentence) for word in part.words]
+
+    def _segments(self, text: str) -> list[Segment]:
+        """Return the sentences and words of raw text."""
+        return segment(text, language=self.bundle.language)
 
     def _document(
         self, rows: list[dict[str, Any]], words: list[list[str]], annotations: list[dict[str, Any]]

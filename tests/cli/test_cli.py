@@ -52,7 +52,10 @@ def check_mistake(result: Any, *parts: str) -> None:
         assert part in told[0]
 
 
-COMMANDS = ["train", "compare", "probe", "evaluate", "analyze", "serve", "tasks", "recipes", "schema"]
+COMMANDS = [
+    *("train", "compare", "probe", "evaluate", "analyze", "annotate", "prune", "serve", "card", "push"),
+    *("tasks", "recipes", "schema"),
+]
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -445,3 +448,21 @@ def test_pairs_on_the_command_line(cli: Cli, model: Path, tmp_path: Path) -> Non
         cli("analyze", model, "--input", "pairs", "--format", "conllu", stdin=b"a\tb\n"),
         "CoNLL-U holds single sentences",
     )
+
+
+def test_prune(cli: Cli, model: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "cut"
+    done = cli("prune", model, "--tasks", "lemmas", "--output", cut)
+    assert done.code == 0, done.err
+    assert done.out.startswith("kept upos, lemmas (upos for what they feed): 2 of 4 layers, ")
+    text = b"the big cat sees mary ."
+    for tasks in ("lemmas", "upos"):
+        asked = ["--tasks", tasks, "--probabilities", "--format", "json"]
+        before, after = (cli("analyze", m, *asked, stdin=text) for m in (model, cut))
+        assert before.code == after.code == 0
+        assert before.out == after.out
+    before = contents(cut)
+    check_mistake(cli("prune", model, "--tasks", "lemma", "--output", cut), "no task 'lemma'", "did you mean 'lemmas'")
+    check_mistake(cli("prune", cut, "--tasks", "upos", "--output", cut), "this is the model itself")
+    check_mistake(cli("prune", cut, "--tasks", "upos", "--output", cut / "config.json"), "found a file")
+    assert contents(cut) == before

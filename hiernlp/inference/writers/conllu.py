@@ -60,6 +60,7 @@ class Conllu(Writer):
         entities: the column that is written as ``Entity=``.
         comments: comment keys of sentence-level columns that the corpora name otherwise.
         document_comments: the same of document-level columns.
+        first_entity: the number of the first entity, where entities are written anew.
     """
 
     def __init__(
@@ -68,8 +69,10 @@ class Conllu(Writer):
         entities: str = "entities",
         comments: Mapping[str, str] | None = None,
         document_comments: Mapping[str, str] | None = None,
+        first_entity: int = 1,
     ) -> None:
         self.entities = entities
+        self.first_entity = first_entity
         self.comments = {"sentence_type": "s_type"} if comments is None else dict(comments)
         self.document_comments = {"genre": "meta::genre"} if document_comments is None else dict(document_comments)
 
@@ -154,7 +157,7 @@ class Conllu(Writer):
                 changed = True
         if not changed:
             return
-        name = 1
+        name = self.first_entity
         for i, (sentence, block, spans) in enumerate(zip(sentences, blocks, chosen, strict=True)):
             _declare(block, first=i == 0)
             for cells in block.lines:

@@ -30,8 +30,11 @@ class Json(Writer):
 
 
 def to_line(value: Any) -> str:  # noqa: ANN401 - any JSON value
-    """Return a value as JSON on one line that UTF-8 can hold, whatever characters and numbers are in it."""
-    text = json.dumps(_clean(value), ensure_ascii=False, allow_nan=False)
+    """Return a value as JSON on one line that UTF-8 can hold, whatever characters and numbers are in it.
+
+    What JSON has no type for becomes a string.
+    """
+    text = json.dumps(_clean(value), ensure_ascii=False, allow_nan=False, default=str)
     return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
