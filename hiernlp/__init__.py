@@ -14,24 +14,34 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hiernlp.inference.analyzer import Analyzer
+    from hiernlp.inference.segmenter import Segmentation
 
 __all__ = ["load", "register"]
 
 
-def load(folder: str | Path, *, device: str | None = None, dtype: str = "float32") -> Analyzer:
+def load(
+    folder: str | Path,
+    *,
+    device: str | None = None,
+    dtype: str = "float32",
+    segmentation: Segmentation | None = None,
+) -> Analyzer:
     """Load an analyzer from a model folder or a hub id.
 
     Args:
         folder: a folder that training made, or a hub id.
         device: where to run, such as ``cuda``; by default the accelerator that there is, or else the processor.
         dtype: ``float32`` or ``bfloat16`` weights; the latter is faster where the hardware has it.
+        segmentation: how raw text is split into sentences and words: by ``rules`` for the model's language, or as the
+            model has ``learned`` it; by default as learnt, if it has.
 
     Raises:
         ModelFolderError: the folder is missing, incomplete or damaged.
+        HierNLPError: the model has learnt no segmentation, and that is asked for.
     """
     from hiernlp.inference.analyzer import Analyzer  # noqa: PLC0415 - torch and transformers take seconds
 
-    return Analyzer.load(folder, device=device, dtype=dtype)
+    return Analyzer.load(folder, device=device, dtype=dtype, segmentation=segmentation)
 
 
 def register() -> None:

@@ -239,6 +239,10 @@ def analyze(
     picture: Annotated[Path | None, typer.Option(help="Also draw the analysis: a .png or .svg file.")] = None,
     dtype: Annotated[str, typer.Option(help="float32, or bfloat16 for speed where the hardware has it.")] = "float32",
     device: Annotated[str | None, typer.Option(help="Where to run, e.g. cuda; by default what there is.")] = None,
+    segmentation: Annotated[
+        str | None,
+        typer.Option(help="How raw text is split: rules, or learned, the default of a model that has learnt it."),
+    ] = None,
 ) -> None:
     """Analyse text, no deeper than the tasks asked for need."""
     from hiernlp.cli.analysis import analyze_command  # noqa: PLC0415
@@ -254,6 +258,7 @@ def analyze(
         picture=picture,
         dtype=dtype,
         device=device,
+        segmentation=segmentation,
     )
 
 

@@ -36,6 +36,7 @@ def analyze_command(
     picture: Path | None,
     dtype: str,
     device: str | None,
+    segmentation: str | None,
 ) -> None:
     """Analyse files in turn and write one document each."""
     chosen = writer(output_format)
@@ -48,7 +49,7 @@ def analyze_command(
     if output is not None and output.is_dir():
         raise HierNLPError(f"--output {output}: expected a file, found a folder")
     texts = [(file, _read(file)) for file in files]
-    analyzer = hiernlp.load(model, device=device, dtype=dtype)
+    analyzer = hiernlp.load(model, device=device, dtype=dtype, segmentation=segmentation)  # pyright: ignore[reportArgumentType]
     documents = [
         _analyze(analyzer, file, text, input_format, tasks=tasks, probabilities=probabilities) for file, text in texts
     ]

@@ -16,10 +16,11 @@ from hiernlp.encoding.subwords import Subwords
 from hiernlp.errors import DataError, HierNLPError
 from hiernlp.hub.folder import Bundle, load_bundle
 from hiernlp.inference.document import Document, Level, Sentence
+from hiernlp.inference.segmenter import Segmentation, choose_segmenter, segmenting_task
 from hiernlp.inference.stream import LOOK_AHEAD, stream
 from hiernlp.kinds._base import Kind
 from hiernlp.prediction import choose_device, predict, predict_pairs
-from hiernlp.segmentation import Segment, segment
+from hiernlp.segmentation import Segment
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
@@ -40,24 +41,42 @@ class Analyzer:
         bundle: the model with all that is needed to use it.
         device: where to run; by default the accelerator that there is, or else the processor.
         dtype: ``float32`` or ``bfloat16``.
+        segmentation: how raw text is split into sentences and words: by ``rules`` for the model's language, or as the
+            model has ``learned`` it; by default as learnt, if it has.
 
     Raises:
-        HierNLPError: there is no such device here, or no such number format.
+        HierNLPError: there is no such device here, no such number format, or the model has learnt no segmentation.
     """
 
-    def __init__(self, bundle: Bundle, *, device: str | None = None, dtype: str = "float32") -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        *,
+        device: str | None = None,
+        dtype: str = "float32",
+        segmentation: Segmentation | None = None,
+    ) -> None:
         if dtype not in DTYPES:
             raise HierNLPError(f"dtype: expected {' or '.join(DTYPES)}, found {dtype!r}")
         self.bundle = bundle
+        self._segmenting = segmenting_task(bundle)
+        self._segment = choose_segmenter(bundle, segmentation)
         self.model = bundle.model.eval().to(device=choose_device(device), dtype=DTYPES[dtype])
         # What each column is said of, where its values do not tell: an empty list may be spans or labels.
         heads: list[Kind[Any, Any]] = list(self.model.heads.values())  # pyright: ignore[reportAssignmentType]
         self._levels: dict[str, Level] = {c: head.level for head in heads for c in head.columns(head.options)}
 
     @classmethod
-    def load(cls, folder: str | Path, *, device: str | None = None, dtype: str = "float32") -> Analyzer:
+    def load(
+        cls,
+        folder: str | Path,
+        *,
+        device: str | None = None,
+        dtype: str = "float32",
+        segmentation: Segmentation | None = None,
+    ) -> Analyzer:
         """Load a model folder or a hub model (see :func:`hiernlp.load`)."""
-        return cls(load_bundle(folder), device=device, dtype=dtype)
+        return cls(load_bundle(folder), device=device, dtype=dtype, segmentation=segmentation)
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -67,6 +86,15 @@ class Analyzer:
     def depth(self, tasks: Sequence[str] | None = None) -> int:
         """Return how many layers a request for these tasks computes, by default for all."""
         return self.model.depth_of(self.model.needed(self.tasks if tasks is None else self._checked(tasks)))
+
+    def segments(self, text: str, *, batch_subwords: int = BATCH_SUBWORDS) -> list[Segment]:
+        """Split raw text into sentences and words, with their places in it.
+
+        Args:
+            text: any text.
+            batch_subwords: most subwords a batch, padding included, where the model splits.
+        """
+        return self._segment(text, batch_subwords=batch_subwords)
 
     def __call__(
         self,
@@ -79,7 +107,7 @@ class Analyzer:
         """Analyse raw text, the words of one sentence, or several sentences of words.
 
         Args:
-            text: a string is split into sentences and words by rules for the model's language.
+            text: a string is split into sentences and words, as ``segmentation`` said.
             tasks: the tasks wanted, by default all that read one sentence; no layer above the deepest of them is
                 computed.
             probabilities: whether annotations have probabilities, as ``<column>_probability``.
@@ -185,8 +213,17 @@ class Analyzer:
             return Document(
                 text,
                 [
-                    Sentence(s.words, text=text[s.start : s.end], start=s.start, end=s.end, word_starts=s.starts)
-                    for s in self._segments(text)
+                    Sentence(
+                        s.words,
+                        text=text[s.start : s.end],
+                        start=s.start,
+                        end=s.end,
+                        word_starts=s.starts,
+                        word_ends=s.ends,
+                        multiword=s.multiword,
+                        levels=self._levels,
+                    )
+                    for s in self.segments(text)
                 ],
             )
         rows: list[dict[str, Any]] = []
@@ -267,11 +304,7 @@ class Analyzer:
     def _words(self, sentence: str | Sequence[str]) -> list[str]:
         if not isinstance(sentence, str):
             return list(sentence)
-        return [word for part in self._segments(sentence) for word in part.words]
-
-    def _segments(self, text: str) -> list[Segment]:
-        """Return the sentences and words of raw text."""
-        return segment(text, language=self.bundle.language)
+        return [word for part in self.segments(sentence) for word in part.words]
 
     def _document(
         self, rows: list[dict[str, Any]], words: list[list[str]], annotations: list[dict[str, Any]]
@@ -292,6 +325,8 @@ class Analyzer:
     def _annotate(
         self, sentences: list[list[str]], wanted: Sequence[str], probabilities: bool, budget: int
     ) -> list[dict[str, Any]]:
+        if not wanted:
+            return [{} for _ in sentences]
         encoder = self.bundle.encoder
         subwords = self._subwords(sentences)
         by_task = predict(
@@ -307,8 +342,9 @@ class Analyzer:
         return [{c: v for task in wanted for c, v in found[task].items()} for found in by_task]
 
     def _wanted(self, tasks: Sequence[str] | None, *, pairs: bool = False) -> tuple[str, ...]:
-        fitting = tuple(task for task in self.tasks if self.model.reads_pairs(task) == pairs)
-        if tasks is None and fitting:
+        # The task that splits raw text has had its say when there are words.
+        fitting = tuple(t for t in self.tasks if self.model.reads_pairs(t) == pairs and t != self._segmenting)
+        if tasks is None and (fitting or (self._segmenting is not None and not pairs)):
             return fitting
         if tasks is None:
             found = ", ".join(self.tasks)
@@ -319,6 +355,10 @@ class Analyzer:
             )
         tasks = self._checked(tasks)
         for task in tasks:
+            if task == self._segmenting:
+                raise HierNLPError(
+                    f"tasks: {task!r} splits raw text into sentences and words, and says nothing of them; leave it out"
+                )
             if task not in fitting:
                 raise HierNLPError(
                     f"tasks: {task!r} reads one sentence, found pairs"

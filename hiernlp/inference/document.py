@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from hiernlp.errors import HierNLPError, did_you_mean
 from hiernlp.inference.annotations import Dependency, Label, Span, Tag
+from hiernlp.segmentation import MultiwordToken
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -49,6 +50,8 @@ class Sentence:
         start: where the sentence begins in the document's text, in characters.
         end: where it ends there, exclusive.
         word_starts: where each word begins in the document's text.
+        word_ends: where each word ends there, exclusive; by default as many characters on as it has.
+        multiword: tokens of the raw text that stand for several words, such as ``don't``.
         annotations: predictions by column.
         row: the input row: ``source``, ``sentence``, ``document``, comments, ...
         levels: what each column is said of, where its values do not tell (see :meth:`level`).
@@ -64,6 +67,8 @@ class Sentence:
     start: int | None = field(default=None, kw_only=True)
     end: int | None = field(default=None, kw_only=True)
     word_starts: Sequence[int] | None = field(default=None, kw_only=True)
+    word_ends: Sequence[int] | None = field(default=None, kw_only=True)
+    multiword: Sequence[MultiwordToken] = field(default=(), kw_only=True)
     annotations: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
     row: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
     levels: Mapping[str, Level] = field(default_factory=dict, kw_only=True)
@@ -141,7 +146,9 @@ class Sentence:
         """Return where words ``start`` to ``end`` (exclusive) lie in the document's text; None without raw text."""
         if self.word_starts is None:
             return None
-        return self.word_starts[start], self.word_starts[end - 1] + len(self.words[end - 1])
+        last = end - 1
+        ends = self.word_starts[last] + len(self.words[last]) if self.word_ends is None else self.word_ends[last]
+        return self.word_starts[start], ends
 
     def tags(self, column: str) -> list[Tag]:
         """Return what a column says of each word, with probabilities where they were asked for.
@@ -256,6 +263,8 @@ class Sentence:
             "words": list(self.words),
             "second": None if self.second is None else list(self.second),
             "word_starts": None if self.word_starts is None else list(self.word_starts),
+            "word_ends": None if self.word_ends is None else list(self.word_ends),
+            "multiword": [asdict(token) for token in self.multiword],
             "annotations": annotations,
         }
 

@@ -72,13 +72,29 @@ def make_block(document: Document, index: int, *, name: str) -> Block:
     return block
 
 
+@dataclass(frozen=True)
+class _Token:
+    """A token of the raw text: words ``first`` to ``last`` (exclusive) of a sentence, as they are written there."""
+
+    first: int
+    last: int
+    form: str
+    start: int | None = None
+    end: int | None = None
+
+
 def _new_block(document: Document, index: int, name: str) -> Block:
     sentence = document.sentences[index]
-    gaps = gaps_of(document, index)
-    forms = [form_cell(word) for word in sentence.words]
+    tokens = _tokens(document, index)
+    gaps = _gaps(document, index, tokens)
+    forms = [form_cell(token.form) for token in tokens]
     lines = []
-    for i, (form, gap) in enumerate(zip(forms, gaps, strict=True), 1):
-        lines.append([str(i), form, *["_"] * 7, _space_after(gap)])
+    for token, form, gap in zip(tokens, forms, gaps, strict=True):
+        words = [[str(i + 1), form_cell(sentence.words[i]), *["_"] * 8] for i in range(token.first, token.last)]
+        if len(words) > 1:
+            words.insert(0, [f"{token.first + 1}-{token.last}", form, *["_"] * 8])
+        words[0][MISC] = _space_after(gap)
+        lines += words
     of, comments = sentence.row.get("document"), []
     if index == 0 or of != document.sentences[index - 1].row.get("document"):
         comments.append("# newdoc" if of is None else f"# newdoc id = {comment_value(str(of))}")
@@ -99,20 +115,60 @@ def _space_after(gap: str | None) -> str:
 
 
 def gaps_of(document: Document, index: int) -> list[str | None]:
-    """Return the raw text between each word and the next; None where it is not known."""
+    """Return the raw text between each word of a sentence and the next; None where it is not known.
+
+    Between the words of a multiword token there is none.
+    """
+    tokens = _tokens(document, index)
+    gaps = _gaps(document, index, tokens)
+    return [
+        gap if word == token.last - 1 else ""
+        for token, gap in zip(tokens, gaps, strict=True)
+        for word in range(token.first, token.last)
+    ]
+
+
+def _tokens(document: Document, index: int) -> list[_Token]:
+    """Return the tokens that a sentence is written with, and their places in the raw text where those are known."""
     sentence = document.sentences[index]
-    words, starts, text, end = sentence.words, sentence.word_starts, document.text, None
-    if starts is not None and text is not None:
+    words, starts, text = sentence.words, sentence.word_starts, document.text
+    if starts is None or text is None:
+        raw = sentence.text if sentence.text is not None else sentence.row.get("text")
+        starts = None if raw is None else _found_in(words, raw)
+        if starts is None:
+            return [_Token(i, i + 1, word) for i, word in enumerate(words)]
+        return [
+            _Token(i, i + 1, word, at, at + len(word)) for i, (word, at) in enumerate(zip(words, starts, strict=True))
+        ]
+    several = {token.first: token for token in sentence.multiword}
+    tokens: list[_Token] = []
+    first = 0
+    while first < len(words):
+        token = several.get(first)
+        last = first + 1 if token is None else token.last
+        start, end = (starts[first], starts[first] + len(words[first])) if token is None else (token.start, token.end)
+        tokens.append(_Token(first, last, words[first] if token is None else text[start:end], start, end))
+        first = last
+    return tokens
+
+
+def _gaps(document: Document, index: int, tokens: Sequence[_Token]) -> list[str | None]:
+    """Return the raw text between each token and the next; None where it is not known."""
+    sentence = document.sentences[index]
+    text, end = document.text, None
+    if sentence.word_starts is not None and text is not None:
         if index + 1 < len(document.sentences):
             following = document.sentences[index + 1].word_starts
             end = following[0] if following else None
     else:
         text = sentence.text if sentence.text is not None else sentence.row.get("text")
-        starts = None if text is None else _found_in(words, text)
-    if starts is None or text is None:
-        return [None] * len(words)
-    ends = [start + len(word) for start, word in zip(starts, words, strict=True)]
-    return [text[a:b] for a, b in zip(ends, starts[1:], strict=False)] + [None if end is None else text[ends[-1] : end]]
+    if text is None:
+        return [None] * len(tokens)
+    nexts = [*(token.start for token in tokens[1:]), end]
+    return [
+        None if token.end is None or following is None else text[token.end : following]
+        for token, following in zip(tokens, nexts, strict=True)
+    ]
 
 
 def _found_in(words: Sequence[str], text: str) -> list[int] | None:

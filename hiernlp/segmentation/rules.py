@@ -11,11 +11,12 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from hiernlp.errors import HierNLPError, NotInstalledError, did_you_mean
+from hiernlp.segmentation.paragraphs import paragraphs
+from hiernlp.segmentation.segments import Segment
 
 if TYPE_CHECKING:
     from spacy.language import Language
 
-_BLANK_LINE = re.compile(r"\r?\n(?:[^\S\n]*\n)+")
 _LONG_RUN = re.compile(r"(?:[^\w\s]|_){100}(?=\S)|\S{10000}(?=\S)")
 """Where a run without blanks is cut: spaCy strips marks from its ends one by one, in time that grows quadratically."""
 
@@ -45,23 +46,6 @@ _ABBREVIATIONS = frozenset(
     )
 )
 """Words (English, mostly scholarly) whose full stop ends no sentence before a digit, a small letter or a bracket."""
-
-
-@dataclass(frozen=True)
-class Segment:
-    """One sentence of a text.
-
-    Attributes:
-        words: its words; none is empty or only blanks.
-        starts: for each word, where it begins in the text, in characters: ``text[start:start + len(word)] == word``.
-        start: where the sentence begins.
-        end: where it ends (exclusive).
-    """
-
-    words: list[str]
-    starts: list[int]
-    start: int
-    end: int
 
 
 @dataclass(frozen=True)
@@ -118,7 +102,7 @@ def segment(text: str, *, language: str = "en") -> list[Segment]:
     """
     tokenizer = _tokenizer(language)
     segments: list[Segment] = []
-    for start, end in _paragraphs(text):
+    for start, end in paragraphs(text):
         tokens: list[_Token] = []
         for first, last in _pieces(text, start, end):
             tokens += tokenizer.tokens(text[first:last], first)
@@ -146,15 +130,6 @@ def _tokenizer(language: str) -> _Tokenizer:
         reason = str(error).splitlines()[0]
         raise NotInstalledError(f"language: the rules for {language!r} need another library: {reason}") from None
     return _Tokenizer(pipeline, frozenset(Sentencizer.default_punct_chars))
-
-
-def _paragraphs(text: str) -> Iterator[tuple[int, int]]:
-    """Yield the start and end of the stretches between blank lines."""
-    start = 0
-    for match in _BLANK_LINE.finditer(text):
-        yield start, match.start()
-        start = match.end()
-    yield start, len(text)
 
 
 def _pieces(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -222,4 +197,10 @@ def _ends(tokens: list[_Token], mark: int, after: int) -> bool:
 
 
 def _segment(tokens: list[_Token]) -> Segment:
-    return Segment([token.text for token in tokens], [token.start for token in tokens], tokens[0].start, tokens[-1].end)
+    return Segment(
+        [token.text for token in tokens],
+        [token.start for token in tokens],
+        [token.end for token in tokens],
+        tokens[0].start,
+        tokens[-1].end,
+    )
