@@ -116,9 +116,9 @@ class Analyzer:
         Raises:
             HierNLPError: there is no such task, or it reads pairs; the words are not strings, or a sentence has none.
         """
-        wanted = self._wanted(tasks)
+        self._wanted(tasks)  # before the text is split
         (document,) = self.annotate(
-            [self.split(text)], tasks=wanted, probabilities=probabilities, batch_subwords=batch_subwords
+            [self.split(text)], tasks=tasks, probabilities=probabilities, batch_subwords=batch_subwords
         )
         return document
 
@@ -156,14 +156,14 @@ class Analyzer:
         Raises:
             HierNLPError: there is no such task, or it reads pairs; an input is no text and no words, and which.
         """
-        wanted = self._wanted(tasks)
+        self._wanted(tasks)
         split: list[Document] = []
         for number, text in enumerate(texts, start=1):
             try:
                 split.append(self.split(text))
             except HierNLPError as error:
                 raise DataError(f"input {number}: {error}") from None
-        return self.annotate(split, tasks=wanted, probabilities=probabilities, batch_subwords=batch_subwords)
+        return self.annotate(split, tasks=tasks, probabilities=probabilities, batch_subwords=batch_subwords)
 
     def stream(
         self,
@@ -192,10 +192,11 @@ class Analyzer:
         Raises:
             HierNLPError: there is no such task, or it reads pairs; with ``raise``, an input cannot be analysed.
         """
+        self._wanted(tasks)  # a mistake is told now, not when the stream is read
         return stream(
             self,
             texts,
-            tasks=self._wanted(tasks),
+            tasks=tasks,
             probabilities=probabilities,
             batch_tokens=batch_tokens,
             look_ahead=look_ahead,

@@ -54,7 +54,7 @@ def windows(
     records: Iterable[R],
     *,
     content: Callable[[R], Input],
-    tasks: Sequence[str],
+    tasks: Sequence[str] | None,
     probabilities: bool = False,
     batch_tokens: int,
     look_ahead: int = LOOK_AHEAD,
@@ -65,7 +65,7 @@ def windows(
         analyzer: the analyzer.
         records: the records; none is taken before its window is begun.
         content: what is to be analysed of a record; it may raise a :class:`HierNLPError`, the record's own error.
-        tasks: the tasks wanted.
+        tasks: the tasks wanted; by default all that read one sentence.
         probabilities: whether annotations have probabilities.
         batch_tokens: most subwords a batch, padding included.
         look_ahead: most records in a window.
@@ -93,7 +93,7 @@ def stream(
     analyzer: Analyzer,
     texts: Iterable[Input],
     *,
-    tasks: Sequence[str],
+    tasks: Sequence[str] | None,
     probabilities: bool,
     batch_tokens: int,
     look_ahead: int,
@@ -154,7 +154,7 @@ def _answers(
     analyzer: Analyzer,
     outcomes: list[Outcome[R]],
     *,
-    tasks: Sequence[str],
+    tasks: Sequence[str] | None,
     probabilities: bool,
     batch_tokens: int,
 ) -> list[Outcome[R]]:
