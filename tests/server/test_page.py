@@ -84,15 +84,15 @@ def test_an_analysis_as_the_library_gives_it(open_page: Callable[..., Any], anal
     assert re.fullmatch(r"2 sentences, 12 words · 4 of 4 layers · [\d,]+ ms", page.inner_text("#status"))
     for i, sentence in enumerate(document):
         article = page.locator("article").nth(i)
-        assert article.locator(".words td").all_inner_texts() == list(sentence.words)
+        assert article.locator(".words td").all_text_contents() == list(sentence.words)
         tags = article.locator("tr.tags", has=page.locator("th", has_text=re.compile("^upos$"))).locator("td")
-        assert tags.all_inner_texts() == sentence["upos"]
-        arcs = article.locator("g.arc:not(.root) text").all_inner_texts()
+        assert tags.all_text_contents() == sentence["upos"]
+        arcs = article.locator("g.arc:not(.root) text").all_text_contents()
         assert sorted(arcs) == sorted(r for r, h in zip(sentence["deprel"], sentence["head"], strict=True) if h)
-        spans = article.locator(".span").all_inner_texts()
+        spans = article.locator(".span").all_text_contents()
         assert sorted(spans) == sorted(s.label for c in ("chunks", "entities") for s in sentence.spans(c))
         label = article.locator(".label", has=page.locator("h3", has_text="sentence_type")).locator(".chosen .name")
-        assert label.inner_text() == sentence["sentence_type"]
+        assert label.text_content() == sentence["sentence_type"]
         article.locator(".rows summary").click()
         assert article.locator(".rows tbody tr").count() == len(sentence)
 
@@ -204,7 +204,7 @@ def test_hostile_text_is_shown_as_text(open_page: Callable[..., Any], text: str)
     page.click("#analyze")
     page.wait_for_selector("article")
     assert page.locator("#results :is(script, img, b:not(.span b))").count() == 0
-    assert all(shown.strip() for shown in page.locator(".words td").all_inner_texts())
+    assert all(shown.strip() for shown in page.locator(".words td").all_text_contents())
     page.reload()  # the link has it all
     page.wait_for_selector("article")
 
@@ -237,7 +237,7 @@ def test_two_sentences(open_page: Callable[..., Any]) -> None:
     page.fill("#second", "a cat")
     page.click("#analyze")
     page.wait_for_selector("article")
-    assert page.locator(".one-of-two").all_inner_texts() == ["the cat", "a cat"]
+    assert page.locator(".one-of-two").all_text_contents() == ["the cat", "a cat"]
     assert page.locator(".label").count() == 2
     assert "second=" in page.url
 
