@@ -72,7 +72,7 @@ def test_it_can_be_trained_from_as_any_corpus(write):
         reader="running_text", options={}, sources={"train": [str(path)]}, base=path.parent, cache_dir=None
     )
     assert found["train"].column_names[-1] == "boundary"
-    with pytest.raises(RecipeError, match=r"options\.margin: expected less than half of the window of 8, found 4"):
+    with pytest.raises(RecipeError, match=r"options: margin: expected less than half of the window of 8, found 4"):
         load_corpus(
             reader="running_text", options={"window": 8, "margin": 4}, sources={"train": [str(path)]}, base=path.parent
         )
@@ -97,4 +97,4 @@ def test_labels_give_the_treebank_back(real_data):
             words += len(segment.words)
             sentences += 1
     assert abs(words - gold) < 0.002 * gold
-    assert abs(sentences - 2001) < 5
+    assert 0 <= 2001 - sentences < 40  # paragraphs of one atom are left out
