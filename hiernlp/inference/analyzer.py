@@ -116,7 +116,7 @@ class Analyzer:
         Raises:
             HierNLPError: there is no such task, or it reads pairs; the words are not strings, or a sentence has none.
         """
-        self._wanted(tasks)  # before the text is split
+        tasks = self._listed(tasks)
         (document,) = self.annotate(
             [self.split(text)], tasks=tasks, probabilities=probabilities, batch_subwords=batch_subwords
         )
@@ -135,7 +135,10 @@ class Analyzer:
         Raises:
             HierNLPError: there is no such task, or a sentence has no words.
         """
-        return self(list(rows), tasks=tasks, probabilities=probabilities, batch_subwords=batch_subwords)
+        (document,) = self.documents(
+            [list(rows)], tasks=tasks, probabilities=probabilities, batch_subwords=batch_subwords
+        )
+        return document
 
     def documents(
         self,
@@ -156,7 +159,7 @@ class Analyzer:
         Raises:
             HierNLPError: there is no such task, or it reads pairs; an input is no text and no words, and which.
         """
-        self._wanted(tasks)
+        tasks = self._listed(tasks)
         split: list[Document] = []
         for number, text in enumerate(texts, start=1):
             try:
@@ -192,7 +195,7 @@ class Analyzer:
         Raises:
             HierNLPError: there is no such task, or it reads pairs; with ``raise``, an input cannot be analysed.
         """
-        self._wanted(tasks)  # a mistake is told now, not when the stream is read
+        tasks = self._listed(tasks)
         return stream(
             self,
             texts,
@@ -229,7 +232,7 @@ class Analyzer:
             )
         rows: list[dict[str, Any]] = []
         if isinstance(text, Sequence) and text and isinstance(text[0], Mapping):
-            rows = [dict(row) for row in text]  # pyright: ignore[reportArgumentType,reportCallIssue]
+            rows = [dict(row) for row in text]  # pyright: ignore[reportArgumentType,reportCallIssue,reportAssignmentType]
             text = [row["words"] for row in rows]
         words = _sentences(text)
         rows = rows or [{"words": sentence} for sentence in words]
@@ -341,6 +344,12 @@ class Analyzer:
             probabilities=probabilities,
         )
         return [{c: v for task in wanted for c, v in found[task].items()} for found in by_task]
+
+    def _listed(self, tasks: Sequence[str] | None) -> Sequence[str] | None:
+        """Return the tasks as given, to be read again; a mistake in them is told before any work is done."""
+        tasks = tasks if tasks is None or isinstance(tasks, str) else list(tasks)
+        self._wanted(tasks)
+        return tasks
 
     def _wanted(self, tasks: Sequence[str] | None, *, pairs: bool = False) -> tuple[str, ...]:
         # The task that splits raw text has had its say when there are words.

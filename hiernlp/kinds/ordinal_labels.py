@@ -100,17 +100,9 @@ class OrdinalLabels(Kind[OrdinalLabelsOptions, Tensor]):
         each = F.binary_cross_entropy_with_logits(output, above, reduction="none")
         return each.masked_fill(labels == IGNORE, 0.0).sum()
 
-    def decode(
-        self, output: Tensor, words: Sequence[Sequence[str]], *, probabilities: bool = False
-    ) -> list[Annotation]:
-        """Return the label above as many thresholds as are likelier passed than not."""
-        column = self.options.column
-        chosen = (output > 0).sum(-1).tolist()
-        found: list[Annotation] = [{column: self.space[i]} for i, _ in zip(chosen, words, strict=True)]
-        if probabilities:
-            for annotation, shares in zip(found, self.shares(output).tolist(), strict=True):
-                annotation[f"{column}_probability"] = dict(zip(self.space, shares, strict=True))
-        return found
+    def arrays(self, output: Tensor, *, probabilities: bool = False) -> dict[str, Tensor]:
+        """Return the label above as many thresholds as are likelier passed than not, and the labels' shares."""
+        return {"best": (output > 0).sum(-1)} | ({"shares": self.shares(output)} if probabilities else {})
 
     def shares(self, output: Tensor) -> Tensor:
         """Return the labels' probabilities (B, K), given what ``forward`` returned."""

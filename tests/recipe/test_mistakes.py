@@ -64,7 +64,7 @@ MISTAKES: list[tuple[str, Any, str]] = [
     (
         "tasks.upos.kind",
         "token_lables",
-        r"^tasks.upos.kind: there is no kind 'token_lables'; did you mean 'token_labels'\?$",
+        r"^tasks.upos.kind: there is no kind 'token_lables'; did you mean 'token_labels' or 'ordinal_labels'\?$",
     ),
     ("corpora.ud.reader", "conll-u", r"^corpora.ud.reader: there is no reader 'conll-u'; did you mean 'conllu'\?$"),
     ("sharing.scheme", "herd", r"^sharing.scheme: there is no sharing scheme 'herd'; did you mean 'hard'\?$"),
