@@ -15,6 +15,7 @@ from pydantic import Field, field_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from hiernlp.decoding import ordinal_labels as decoding
 from hiernlp.errors import DataError, did_you_mean
 from hiernlp.kinds._base import IGNORE, Annotation, Arrays, Kind, Labels, Row, Scores, Targets, label_space, pad
 from hiernlp.kinds._pooling import PooledOptions, SentenceScorer
@@ -45,6 +46,7 @@ class OrdinalLabels(Kind[OrdinalLabelsOptions, Tensor]):
     """
 
     Options = OrdinalLabelsOptions
+    Decoder = decoding.OrdinalLabels
     level = "sentence"
 
     def __init__(self, *, options: OrdinalLabelsOptions, labels: Labels, hidden_size: int) -> None:
