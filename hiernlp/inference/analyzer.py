@@ -98,13 +98,13 @@ class Analyzer:
 
     def __call__(
         self,
-        text: str | Sequence[str] | Sequence[Sequence[str]],
+        text: Input,
         *,
         tasks: Sequence[str] | None = None,
         probabilities: bool = False,
         batch_subwords: int = BATCH_SUBWORDS,
     ) -> Document:
-        """Analyse raw text, the words of one sentence, or several sentences of words.
+        """Analyse raw text, the words of one sentence, several sentences of words, or rows (see :meth:`rows`).
 
         Args:
             text: a string is split into sentences and words, as ``segmentation`` said.
@@ -116,10 +116,9 @@ class Analyzer:
         Raises:
             HierNLPError: there is no such task, or it reads pairs; the words are not strings, or a sentence has none.
         """
-        tasks = self._listed(tasks)
-        (document,) = self.annotate(
-            [self.split(text)], tasks=tasks, probabilities=probabilities, batch_subwords=batch_subwords
-        )
+        tasks = self.checked(tasks)
+        split = self.split(text, batch_subwords=batch_subwords)
+        (document,) = self.annotate([split], tasks=tasks, probabilities=probabilities, batch_subwords=batch_subwords)
         return document
 
     def rows(
@@ -135,10 +134,7 @@ class Analyzer:
         Raises:
             HierNLPError: there is no such task, or a sentence has no words.
         """
-        (document,) = self.documents(
-            [list(rows)], tasks=tasks, probabilities=probabilities, batch_subwords=batch_subwords
-        )
-        return document
+        return self(list(rows), tasks=tasks, probabilities=probabilities, batch_subwords=batch_subwords)
 
     def documents(
         self,
@@ -159,11 +155,11 @@ class Analyzer:
         Raises:
             HierNLPError: there is no such task, or it reads pairs; an input is no text and no words, and which.
         """
-        tasks = self._listed(tasks)
+        tasks = self.checked(tasks)
         split: list[Document] = []
         for number, text in enumerate(texts, start=1):
             try:
-                split.append(self.split(text))
+                split.append(self.split(text, batch_subwords=batch_subwords))
             except HierNLPError as error:
                 raise DataError(f"input {number}: {error}") from None
         return self.annotate(split, tasks=tasks, probabilities=probabilities, batch_subwords=batch_subwords)
@@ -195,11 +191,10 @@ class Analyzer:
         Raises:
             HierNLPError: there is no such task, or it reads pairs; with ``raise``, an input cannot be analysed.
         """
-        tasks = self._listed(tasks)
         return stream(
             self,
             texts,
-            tasks=tasks,
+            tasks=self.checked(tasks),
             probabilities=probabilities,
             batch_tokens=batch_tokens,
             look_ahead=look_ahead,
@@ -207,8 +202,22 @@ class Analyzer:
             report=report,
         )
 
-    def split(self, text: Input) -> Document:
+    def checked(self, tasks: Sequence[str] | None) -> list[str] | None:
+        """Return names of tasks on single sentences as a list; None, which stands for all of them, stays.
+
+        Raises:
+            HierNLPError: there is no such task, it reads pairs, or no task reads single sentences.
+        """
+        found = tasks if tasks is None else self._checked(tasks)
+        self._wanted(found)
+        return found
+
+    def split(self, text: Input, *, batch_subwords: int = BATCH_SUBWORDS) -> Document:
         """Return the sentences and words of an input, not yet annotated.
+
+        Args:
+            text: what a call of the analyzer takes.
+            batch_subwords: most subwords a batch, padding included, where the model splits.
 
         Raises:
             HierNLPError: it is no text, its words are not strings, or a sentence has none.
@@ -225,9 +234,8 @@ class Analyzer:
                         word_starts=s.starts,
                         word_ends=s.ends,
                         multiword=s.multiword,
-                        levels=self._levels,
                     )
-                    for s in self.segments(text)
+                    for s in self.segments(text, batch_subwords=batch_subwords)
                 ],
             )
         rows: list[dict[str, Any]] = []
@@ -344,12 +352,6 @@ class Analyzer:
             probabilities=probabilities,
         )
         return [{c: v for task in wanted for c, v in found[task].items()} for found in by_task]
-
-    def _listed(self, tasks: Sequence[str] | None) -> Sequence[str] | None:
-        """Return the tasks as given, to be read again; a mistake in them is told before any work is done."""
-        tasks = tasks if tasks is None or isinstance(tasks, str) else list(tasks)
-        self._wanted(tasks)
-        return tasks
 
     def _wanted(self, tasks: Sequence[str] | None, *, pairs: bool = False) -> tuple[str, ...]:
         # The task that splits raw text has had its say when there are words.

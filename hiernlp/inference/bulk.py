@@ -103,7 +103,7 @@ def annotate(
         HierNLPError: there is an unfinished run and ``resume`` is false, it had other settings, or a record cannot be
             analysed.
     """
-    shard = shard or Shard()
+    shard, tasks = shard or Shard(), analyzer.checked(tasks)
     state_file, errors_file = (sink.path.with_name(sink.path.name + end) for end in (".state.json", ".errors.jsonl"))
     state = _read_state(state_file, settings=settings, resume=resume)
     if state is None and resume and sink.path.exists():
@@ -128,7 +128,7 @@ def annotate(
                 analyzer,
                 numbered,
                 content=lambda each: each.record.text,
-                tasks=analyzer._wanted(tasks),
+                tasks=tasks,
                 probabilities=probabilities,
                 batch_tokens=batch_tokens,
                 look_ahead=look_ahead,

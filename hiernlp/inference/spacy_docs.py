@@ -50,8 +50,9 @@ def to_doc(document: Document, vocab: Vocab | None = None, *, entities: str = "e
     """Return an analysis as a document of spaCy.
 
     Where the raw text is known, the text of the result is that text, white space included, so that offsets mean the
-    same in both; a lone surrogate, which spaCy cannot hold, becomes U+FFFD. Words without raw text are joined by
-    blanks.
+    same in both; a lone surrogate, which spaCy cannot hold, becomes U+FFFD. Where the words of a multiword token do not
+    spell it (*del*: *de*, *el*), they stand in its place, and offsets after it are moved. Words without raw text are
+    joined by blanks.
 
     Args:
         document: the analysis.
@@ -93,7 +94,8 @@ def _known(gaps: list[str | None], document: Document, index: int) -> list[str]:
     sentence = document.sentences[index]
     rest = ""
     if last and document.text is not None and sentence.word_starts is not None:
-        rest = document.text[sentence.word_starts[-1] + len(sentence.words[-1]) :]
+        bounds = sentence.word_ends
+        rest = document.text[bounds[-1] if bounds else sentence.word_starts[-1] + len(sentence.words[-1]) :]
     return [" " if gap is None else gap for gap in gaps[:-1]] + [
         gap if gap is not None else rest if last else " " for gap in gaps[-1:]
     ]

@@ -75,7 +75,7 @@ def windows(
     size = 0
     for record in records:
         try:
-            document = analyzer.split(content(record))
+            document = analyzer.split(content(record), batch_subwords=batch_tokens)
         except HierNLPError as error:
             window.append(Outcome(record, error=error))
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -172,9 +172,9 @@ class HierNLPPipeline(Pipeline):
     """``pipeline("hiernlp-analysis")``: text in, the document as a dictionary out.
 
     Called with a string, or with the words of one sentence as a tuple, it returns what ``Document.to_dict`` gives; with
-    a list, a list of those; with any other iterable, an iterator. ``tasks``, ``probabilities`` and ``batch_subwords``
-    mean what they mean for :class:`hiernlp.inference.analyzer.Analyzer`, whether given here or in a call.
-    ``batch_size`` is not needed: sentences are batched by their subwords.
+    a list, whose sentences share batches, a list of those; with any other iterable, an iterator. ``tasks``,
+    ``probabilities`` and ``batch_subwords`` mean what they mean for :class:`hiernlp.inference.analyzer.Analyzer`,
+    whether given here or in a call. ``batch_size`` is not needed: sentences are batched by their subwords.
     """
 
     _load_processor = False
@@ -188,12 +188,11 @@ class HierNLPPipeline(Pipeline):
         chosen = {**self._forward_params, **self._sanitize_parameters(**parameters)[1]}
         if isinstance(inputs, str | tuple):
             return self.run_single(inputs, {}, chosen, {})
-        found = self._each(inputs, chosen)
-        return list(found) if isinstance(inputs, list) else found
-
-    def _each(self, inputs: Iterable[Any], parameters: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        for text in inputs:
-            yield self.run_single(text, {}, parameters, {})
+        analyzer: Analyzer = self.model.analyzer  # pyright: ignore[reportAssignmentType]
+        if isinstance(inputs, list):
+            return [found.to_dict() for found in analyzer.documents(map(_words_listed, inputs), **chosen)]
+        budget = {"batch_tokens": chosen.pop("batch_subwords")} if "batch_subwords" in chosen else {}
+        return (found.to_dict() for found in analyzer.stream(map(_words_listed, inputs), **chosen, **budget))
 
     def _sanitize_parameters(self, **parameters: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:  # noqa: ANN401
         forward = {k: v for k, v in parameters.items() if k in ("tasks", "probabilities", "batch_subwords")}
@@ -205,7 +204,7 @@ class HierNLPPipeline(Pipeline):
         return {}, forward, {}
 
     def preprocess(self, input_: Any, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401, ARG002
-        return {"text": list(input_) if isinstance(input_, tuple) else input_}
+        return {"text": _words_listed(input_)}
 
     def _forward(self, input_tensors: dict[str, Any], **parameters: Any) -> dict[str, Any]:  # noqa: ANN401
         analyzer: Analyzer = self.model.analyzer  # pyright: ignore[reportAssignmentType]
@@ -222,6 +221,11 @@ class HierNLPPipeline(Pipeline):
         """Upload the model (see :meth:`HierNLPModel.push_to_hub`)."""
         model: HierNLPModel = self.model  # pyright: ignore[reportAssignmentType]
         return model.push_to_hub(repo_id, **others)
+
+
+def _words_listed(text: Any) -> Any:  # noqa: ANN401 - what a user gives
+    """Return an input as an analyzer takes it: transformers would take a list of words for several inputs."""
+    return list(text) if isinstance(text, tuple) else text
 
 
 def _number_format(dtype: str | torch.dtype | None) -> torch.dtype:

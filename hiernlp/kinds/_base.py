@@ -88,9 +88,6 @@ class Kind(nn.Module, ABC, Generic[Options, Output]):
     """What makes annotations of the arrays: the class of the same name in :mod:`hiernlp.decoding`."""
     level: ClassVar[Literal["token", "spans", "sentence"]]
     """What the columns are said of: every word, spans of words, or the sentence."""
-    reads_choice: ClassVar[dict[str, tuple[str, ...]]] = {}
-    """The arrays, the decoder's choice among them, from which :meth:`given` says the rest, each with the letters of its
-    dimensions; those that vary are B, N and M = N + 1."""
     feedback_size: int
     """Number of rows C of a label embedding fed by this task."""
 
@@ -149,15 +146,16 @@ class Kind(nn.Module, ABC, Generic[Options, Output]):
     def arrays(self, output: Output, *, probabilities: bool = False) -> dict[str, Tensor]:
         """Return what the decoder reads, by name, and with ``probabilities`` what it takes for those.
 
-        Tensor operations alone, without a host read-back: this is what is exported.
+        Tensor operations alone, without a host read-back.
         """
 
-    def given(self, arrays: Mapping[str, Tensor], *, probabilities: bool = False) -> dict[str, Tensor]:
-        """Return what the head says once the decoder has chosen, from the arrays that ``reads_choice`` names.
+    def given(self, arrays: Mapping[str, Tensor], *, probabilities: bool = False) -> dict[str, Tensor]:  # noqa: ARG002
+        """Return what the head says once the decoder has chosen, from its arrays and the choice.
 
-        Of kinds whose decoder chooses; as :meth:`arrays`, it is exported.
+        Nothing for most kinds, whose decoders choose nothing before they have all. Tensor operations alone, as in
+        :meth:`arrays`.
         """
-        raise NotImplementedError(f"{type(self).__name__} has nothing to say after a choice")
+        return {}
 
     @cached_property
     def decoder(self) -> Decoder:

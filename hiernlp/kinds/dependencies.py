@@ -70,7 +70,6 @@ class Dependencies(Kind[DependenciesOptions, ArcScores]):
 
     Options = DependenciesOptions
     Decoder = decoding.Dependencies
-    reads_choice = {"dependents": ("B", "N", "R"), "heads": ("B", "M", "R"), "chosen": ("B", "N")}
     is_root_relation: Tensor
     level = "token"
 

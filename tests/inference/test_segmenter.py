@@ -214,6 +214,8 @@ def test_a_model_of_that_task_alone_gives_words(tiny_encoder: Path, tmp_path: Pa
         "training": {"epochs": 1, "tensorboard": False},
     }
     list(Run(validate_recipe(recipe), tmp_path / "model").events())
-    document = Analyzer.load(tmp_path / "model", device="cpu")("so the cat")
+    analyzer = Analyzer.load(tmp_path / "model", device="cpu")
+    document = analyzer("so the cat")
     assert "".join(word for sentence in document for word in sentence) == "sothecat"  # it has hardly learnt anything
     assert document.columns == []
+    assert [found.to_dict() for found in analyzer.stream(["so the cat"])] == [document.to_dict()]
