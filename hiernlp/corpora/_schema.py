@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 """One sentence; a column that is absent is missing."""
 
-Shape = Literal["tags", "integers", "spans", "label", "number", "labels"]
+Shape = Literal["tags", "integers", "spans", "label", "number", "labels", "shares"]
 """What one value of an annotation is.
 
 ``tags`` and ``integers`` hold one string or one whole number a word; ``spans`` is a list of labelled spans; ``label``,
-``number`` and ``labels`` are one string, one number or any number of labels a sentence.
+``number`` and ``labels`` are one string, one number or any number of labels a sentence; ``shares`` is a list of labels
+that have a ``share`` each, of any sum.
 """
 
 BASE = ("words", "text", "document", "sentence", "file", "line", "source")
@@ -58,6 +59,7 @@ def column_type(shape: Shape) -> Any:  # noqa: ANN401 - one class a shape
         "label": string,
         "number": Value("float64"),
         "labels": List(string),
+        "shares": List({"label": string, "share": Value("float64")}),
     }
     return shapes[shape]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import reprlib
@@ -20,19 +21,21 @@ from hiernlp.settings import Settings
 ColumnName = StrictInt | StrictStr
 """A column's name, or its number counted from 0."""
 
-ValueType = Literal["label", "number", "labels", "tags", "heads", "spans"]
+ValueType = Literal["label", "number", "labels", "distribution", "tags", "heads", "spans"]
 """What the cells of a column hold.
 
 ``label``: one label of the sentence; ``number``: one number; ``labels``: any number of labels, a list or a string split
-at ``labels_separator`` (a string of nothing but the separator: none). For words: ``tags`` (a label each) and ``heads``
-(a number each), lists or strings split at blanks; ``spans``: tags that mark spans (``scheme``), or a list of objects
-with ``start``, ``end`` (exclusive; words counted from 0) and ``label``.
+at ``labels_separator`` (a string of nothing but the separator: none); ``distribution``: labels that have a share or a
+count each, an object (a struct, a map) or a string, ``positive=3,neutral=2`` or an object in JSON. For words: ``tags``
+(a label each) and ``heads`` (a number each), lists or strings split at blanks; ``spans``: tags that mark spans
+(``scheme``), or a list of objects with ``start``, ``end`` (exclusive; words counted from 0) and ``label``.
 """
 
 _SHAPES: dict[str, Shape] = {
     "label": "label",
     "number": "number",
     "labels": "labels",
+    "distribution": "shares",
     "tags": "tags",
     "heads": "integers",
     "spans": "spans",
@@ -57,7 +60,7 @@ class TableOptions(Settings):
     columns: dict[str, ColumnName] = {}
     """The annotations, each with its column; none for text without any, which hints alone can use."""
     types: dict[str, ValueType] = Field(default={})
-    """How annotations are read: label (the default), number, labels, tags, heads or spans."""
+    """How annotations are read: label (the default), number, labels, distribution, tags, heads or spans."""
     scheme: Scheme = "auto"
     """How tags mark spans: iob1, iob2, bioes, or auto for any."""
     labels_separator: str = Field(default=",", min_length=1)
@@ -167,6 +170,8 @@ class TableOptions(Settings):
         if kind == "labels":
             items = [item.strip() for item in cell.split(self.labels_separator)] if isinstance(cell, str) else cell
             return [label for item in _items(items) if (label := _string(item)) is not None]
+        if kind == "distribution":
+            return _shares(cell, separator=self.labels_separator)
         return _string(cell) if kind == "label" else _number(cell)
 
     def _value_of_words(self, kind: ValueType, items: list[Any], *, words: int) -> list[Any] | None:
@@ -225,6 +230,48 @@ def _items(cell: Any) -> list[Any]:  # noqa: ANN401
     if isinstance(cell, list):
         return cell
     raise ValueError(f"expected a list or a string, found {_short(cell)}")
+
+
+def _shares(cell: Any, *, separator: str) -> list[dict[str, Any]] | None:  # noqa: ANN401
+    """Return labels that have a share or a count each; None where none has one."""
+    pairs = _written_shares(cell, separator=separator) if isinstance(cell, str) else cell
+    if isinstance(pairs, Mapping):
+        pairs = list(pairs.items())
+    # A map of Arrow comes as pairs, too.
+    if not (isinstance(pairs, list) and all(isinstance(pair, tuple) for pair in pairs)):
+        raise ValueError(f"expected labels with a share or a count each, found {_short(cell)}")
+    shares: dict[str, float] = {}
+    for key, value in pairs:
+        label = _string(key)
+        # In a struct every row has all labels: those that were not given are missing.
+        share = None if _is_missing(value) else _number(value)
+        if label is None:
+            raise ValueError(f"expected a label before every share, found none in {_short(cell)}")
+        if label in shares:
+            raise ValueError(f"expected every label once, found {label!r} twice")
+        if share is not None and share < 0:
+            raise ValueError(f"expected shares or counts of at least 0, found {share:g} of {label!r}")
+        if share is not None:
+            shares[label] = share
+    if shares and not any(shares.values()):
+        raise ValueError(f"expected a share above 0 for some label, found a sum of 0 in {_short(cell)}")
+    return [{"label": label, "share": share} for label, share in shares.items()] or None
+
+
+def _written_shares(text: str, *, separator: str) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """Return what a string says of labels' shares, as JSON or as ``label=share`` with separators between."""
+    if text.lstrip().startswith("{"):
+        try:
+            return json.loads(text, object_pairs_hook=list)
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise ValueError(f"expected an object in JSON: {error}") from None
+    items = [item.strip() for item in text.split(separator) if item.strip()]
+    wrong = [item for item in items if item.count("=") != 1]
+    if wrong:
+        raise ValueError(
+            f"expected label=share or label=count, separated by {separator!r} (`labels_separator`), found {wrong[0]!r}"
+        )
+    return [tuple(part.strip() for part in item.split("=")) for item in items]
 
 
 def _spans(items: list[Any], *, words: int) -> list[dict[str, Any]]:

@@ -6,8 +6,8 @@ off helps to learn it.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +15,10 @@ from hiernlp.errors import DataError, did_you_mean
 
 Positions = list[str] | dict[str, float]
 """Labels on a scale: in their order, a step apart, or each with its position."""
+
+
+Votes = Sequence[str] | Sequence[Mapping[str, Any]]
+"""All annotators' labels, some more than once, or labels that have a ``share`` of the votes each."""
 
 
 def positions_of(scale: Positions) -> dict[str, float]:
@@ -27,17 +31,20 @@ def positions_of(scale: Positions) -> dict[str, float]:
     return dict(scale) if isinstance(scale, Mapping) else {label: float(i) for i, label in enumerate(scale)}
 
 
-def check_positions(scale: Positions, labels: Iterable[str], *, column: str) -> None:
-    """Refuse a scale that leaves out a label of the data.
+def check_positions(scale: Positions, labels: Mapping[str, Mapping[str, Any]], *, column: str) -> None:
+    """Refuse a scale that leaves out a label of the data; each label comes with a sentence that has it.
 
     Raises:
         DataError: it does.
     """
     known = positions_of(scale)
-    for label in labels:
+    for label, row in labels.items():
         if label not in known:
             raise DataError(
-                f"{column!r}: expected a position for every label, found none for {label!r}{did_you_mean(label, known)}"
+                f"{column!r}: expected a position for every label, found none for "
+                f"{label!r}{did_you_mean(label, known)}",
+                file=row.get("file"),
+                line=row.get("line"),
             )
 
 
@@ -57,17 +64,32 @@ def ordinal_targets(scale: Positions, labels: Sequence[str], *, spread: float) -
     return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
 
 
-def vote_shares(votes: Sequence[str], index: Mapping[str, int]) -> np.ndarray | None:
+def weights_of(votes: Votes) -> dict[str, float]:
+    """Return what each label has of the votes: how often it stands there, or its share or count.
+
+    Example:
+        >>> weights_of(["b", "a", "b"]), weights_of([{"label": "b", "share": 0.4}])
+        ({'b': 2.0, 'a': 1.0}, {'b': 0.4})
+    """
+    weights: dict[str, float] = {}
+    for vote in votes:
+        label, weight = (vote["label"], vote["share"]) if isinstance(vote, Mapping) else (str(vote), 1.0)
+        weights[label] = weights.get(label, 0.0) + weight
+    return weights
+
+
+def vote_shares(votes: Votes, index: Mapping[str, int]) -> np.ndarray | None:
     """Return each label's share of the votes, shape (C,); None where no vote is for a known label.
 
     Example:
         >>> vote_shares(["b", "a", "b", "b"], {"a": 0, "b": 1}).tolist()
         [0.25, 0.75]
     """
-    counts = Counter(index[str(vote)] for vote in votes if str(vote) in index)
-    if not counts:
+    weights = {index[label]: weight for label, weight in weights_of(votes).items() if label in index}
+    total = sum(weights.values())
+    if not total:
         return None
     shares = np.zeros(len(index), dtype=np.float32)
-    for label, count in counts.items():
-        shares[label] = count / counts.total()
+    for place, weight in weights.items():
+        shares[place] = weight / total
     return shares

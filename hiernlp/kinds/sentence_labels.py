@@ -31,7 +31,7 @@ from hiernlp.kinds._base import (
 )
 from hiernlp.kinds._pooling import PooledOptions, SentenceScorer
 from hiernlp.kinds._scoring import confusions, label_report, macro_f1
-from hiernlp.kinds._soft_targets import check_positions, ordinal_targets, vote_shares
+from hiernlp.kinds._soft_targets import check_positions, ordinal_targets, vote_shares, weights_of
 
 
 class SentenceLabelsOptions(PooledOptions):
@@ -44,7 +44,8 @@ class SentenceLabelsOptions(PooledOptions):
 
     votes: str | None = None
     """Annotation column with all annotators' labels of the sentence (``labels`` in a table, some of them more than
-    once): training's target is each label's share of them. Scores are those of the label itself."""
+    once), or with labels that have a share or a count of the votes each (``distribution``): training's target is each
+    label's share of them. Scores are those of the label itself."""
     scale: list[str] | dict[str, float] | None = None
     """The labels in their order, or each with its position: training's target then spreads over those nearby, where
     there are no votes."""
@@ -94,20 +95,30 @@ class SentenceLabels(Kind[SentenceLabelsOptions, Tensor]):
         voted = False
         for row in rows:
             votes = None if options.votes is None else row.get(options.votes)
+            if votes and not isinstance(votes, list):
+                raise DataError(
+                    f"votes: expected labels or labels with shares as {options.votes!r}, found {votes!r}; give the "
+                    "annotation the type `labels` or `distribution` in the corpus's `types`",
+                    file=row.get("file"),
+                    line=row.get("line"),
+                )
             voted = voted or bool(votes)
-            counts.update(dict.fromkeys(map(str, votes or ()), 0))
+            given = list(weights_of(votes or ()))
+            counts.update(dict.fromkeys(given, 0))
             if row.get(options.column) is not None:
                 label = str(row[options.column])
                 counts[label] += 1
+                given.append(label)
+            for label in given:
                 first.setdefault(label, row)
         space = label_space(counts, column=options.column, what="label")
         if options.votes is not None and not voted:
             raise DataError(
-                f"votes: expected the annotation {options.votes!r}, a list of labels, in a training sentence, found "
-                "none; check the corpus's columns and types"
+                f"votes: expected the annotation {options.votes!r}, labels or labels with shares, in a training "
+                "sentence, found none; check the corpus's columns and types"
             )
         if options.scale is not None:
-            check_positions(options.scale, space, column=options.column)
+            check_positions(options.scale, first, column=options.column)
         known: dict[str, str] = {}
         for label in space if not options.case_sensitive else ():
             usual = known.setdefault(label.casefold(), label)

@@ -80,6 +80,13 @@ def test_folders_of_data_files_are_read(tmp_path):
     assert len(read(folder, "test", **options)) == 1
 
 
+def test_a_struct_of_shares_is_a_distribution(tmp_path):
+    rows = {"text": ["it is", "no"], "votes": [{"good": 0.6, "bad": None}, None]}
+    Dataset.from_dict(rows).save_to_disk(str(tmp_path / "d"))
+    options = {"words": None, "text": "text", "columns": {"v": "votes"}, "types": {"v": "distribution"}}
+    assert read(tmp_path / "d", **options)["v"][:] == [[{"label": "good", "share": 0.6}], None]
+
+
 def test_the_cache_follows_the_content(labelled, tmp_path):
     labelled.save_to_disk(str(tmp_path / "d"))
     cache = tmp_path / "cache"

@@ -131,6 +131,11 @@ def json_row(write, cell, kind="label", words=("a", "b"), **options):
         ("labels", "", None),
         ("labels", [], []),
         ("labels", [1, "x"], ["1", "x"]),
+        ("distribution", {"pos": 0.5, "neu": 0, "neg": None}, [("pos", 0.5), ("neu", 0.0)]),
+        ("distribution", "very good = 3, bad=2,", [("very good", 3.0), ("bad", 2.0)]),
+        ("distribution", '{"a=b": 1, "c, d": 2.5}', [("a=b", 1.0), ("c, d", 2.5)]),
+        ("distribution", {}, None),
+        ("distribution", {"pos": None}, None),
         ("tags", "X Y", ["X", "Y"]),
         ("tags", ["X", None], ["X", None]),
         ("tags", [None, ""], None),
@@ -147,7 +152,29 @@ def json_row(write, cell, kind="label", words=("a", "b"), **options):
     ],
 )
 def test_every_type_of_value(write, kind, cell, expected):
+    if kind == "distribution" and expected is not None:
+        expected = [{"label": label, "share": share} for label, share in expected]
     assert json_row(write, cell, kind) == expected
+
+
+def test_distributions_in_every_format(write, tmp_path):
+    """Counts of annotators: an object, a struct and a map of Arrow, and strings, split as told."""
+    expected = [[{"label": "pos", "share": 3.0}, {"label": "neg", "share": 2.0}], None]
+    options = {"text": "t", "tokenized": True, "columns": {"v": "v"}, "types": {"v": "distribution"}}
+    cells = [{"pos": 3, "neg": 2}, None]
+    table = {"t": ["so good", "bad"]}
+    struct = pa.struct([("pos", pa.int64()), ("neg", pa.int64()), ("never", pa.int64())])
+    for name, kind in (("struct", struct), ("map", pa.map_(pa.string(), pa.int64()))):
+        parquet.write_table(pa.table(table | {"v": pa.array(cells, kind)}), tmp_path / f"{name}.parquet")
+    files = [
+        (tmp_path / "struct.parquet", {}),
+        (tmp_path / "map.parquet", {}),
+        (write("".join(json.dumps({"t": "x", "v": cell}) + "\n" for cell in cells), "x.jsonl"), {}),
+        (write("t\tv\nx\tpos=3 neg=2\nx\t\n", "x.tsv"), {"labels_separator": " "}),
+        (write('t,v\nx,"{""pos"": 3, ""neg"": 2}"\nx,\n', "x.csv"), {}),
+    ]
+    for path, others in files:
+        assert [row["v"] for row in rows_of(path, **options, **others)] == expected, path
 
 
 @pytest.mark.parametrize(
@@ -157,6 +184,20 @@ def test_every_type_of_value(write, kind, cell, expected):
         ("number", "many", r"x.jsonl, line 1: column 'x' \(x\): expected a number, found 'many'"),
         ("number", "inf", "finite"),
         ("number", [1], "expected a number"),
+        (
+            "distribution",
+            {"pos": -0.1},
+            r"column 'x' \(x\): expected shares or counts of at least 0, found -0.1 of 'pos'",
+        ),
+        ("distribution", {"pos": 0, "neg": 0.0}, "found a sum of 0"),
+        ("distribution", {"pos": "many"}, "expected a number, found 'many'"),
+        ("distribution", {"pos": {"a": 1}}, "expected a number"),
+        ("distribution", '{"pos": 1, "pos": 2}', "found 'pos' twice"),
+        ("distribution", '{"pos": 1', "expected an object in JSON"),
+        ("distribution", "pos=3 neg=2", r"separated by ',' \(`labels_separator`\), found 'pos=3 neg=2'"),
+        ("distribution", "pos", "expected label=share"),
+        ("distribution", "=3", "expected a label before every share"),
+        ("distribution", ["pos", "neg"], "expected labels with a share or a count each"),
         ("tags", "X", "expected 2 values, one a word, found 1"),
         ("tags", 5, "expected a list or a string"),
         ("heads", "3 0", "head 3 is out of range"),

@@ -50,6 +50,40 @@ def test_votes_by_hand() -> None:
     assert (kind.columns(kind.options), kind.hidden_columns(kind.options)) == (("s",), ("votes",))
 
 
+def test_a_distribution_is_what_its_votes_are() -> None:
+    """Counts, shares and shares of any sum: what matters is what each label has of all."""
+    votes = make(votes="votes")
+    expected = votes.collate([votes.targets(row) for row in ROWS], 1).tensors["soft"]
+    for scale in (1.0, 0.25, 0.1):
+        rows = [
+            row
+            if row["votes"] is None
+            else row
+            | {"votes": [{"label": v, "share": scale * row["votes"].count(v)} for v in dict.fromkeys(row["votes"])]}
+            for row in ROWS
+        ]
+        given = validate(SentenceLabelsOptions, {"column": "s", "votes": "votes"})
+        kind = SentenceLabels(options=given, labels=SentenceLabels.fit(given, rows), hidden_size=4)
+        assert kind.space == votes.space
+        found = kind.collate([kind.targets(row) for row in rows], 1)
+        torch.testing.assert_close(found.tensors["soft"], expected)
+        assert found.count == 3
+
+
+def test_the_gradient_of_a_distribution_by_hand() -> None:
+    """d/dz_c of -sum_c q_c log softmax(z)_c is p_c - q_c; a sentence without votes and label has none."""
+    kind = make(votes="votes")
+    rows = [{"words": ["x"], "s": "low", "votes": [{"label": "low", "share": 3.0}, {"label": "high", "share": 1.0}]}]
+    output = torch.randn(2, 3, generator=torch.Generator().manual_seed(1)).requires_grad_()
+    targets = kind.collate([kind.targets(row) for row in [*rows, ROWS[3]]], 1)
+    kind.loss(output, targets.tensors).backward()
+    shares = torch.zeros(3)
+    shares[kind.index["low"]], shares[kind.index["high"]] = 0.75, 0.25
+    assert output.grad is not None
+    torch.testing.assert_close(output.grad[0], output[0].detach().softmax(-1) - shares)
+    assert output.grad[1].tolist() == [0, 0, 0]
+
+
 def test_unanimous_votes_are_the_label() -> None:
     rows = [{"words": ["x"], "s": label, "votes": [label] * 3} for label in ("low", "high")]
     soft, logs, _ = loss(make(votes="votes", class_weights={"low": 2.0}, label_smoothing=0.1), rows)
@@ -89,7 +123,20 @@ def test_votes_for_what_is_no_label() -> None:
 def test_mistakes() -> None:
     with pytest.raises(DataError, match="expected a position for every label, found none for 'high'; did you mean"):
         make(scale=["low", "middle", "hight"])
-    with pytest.raises(DataError, match=r"expected the annotation 'vote', a list of labels, .* found none"):
+    with pytest.raises(DataError, match=r"expected the annotation 'vote', labels or labels with shares, .* found none"):
         make(votes="vote")
+
+    def told(votes: Any, **options: Any) -> str:
+        given = validate(SentenceLabelsOptions, {"column": "s", "votes": "votes", **options})
+        rows = [*ROWS, {"words": ["x"], "s": "low", "votes": votes, "file": "f", "line": 7}]
+        with pytest.raises(DataError) as error:
+            SentenceLabels.fit(given, rows)
+        return str(error.value)
+
+    # Only the distribution has the label: its sentence is named, and what is meant.
+    unknown = told([{"label": "lov", "share": 1.0}], scale=LABELS)
+    assert unknown.startswith("f, line 7: 's': expected a position for every label, found none for 'lov'; did you mean")
+    assert told([{"label": "Low", "share": 1.0}]).startswith("f, line 7: 's' is 'Low' here and 'low' in most places")
+    assert told("low,high").startswith("f, line 7: votes: expected labels or labels with shares as 'votes', found")
     with pytest.raises(RecipeError, match="spread"):
         make(scale=LABELS, spread=0)
