@@ -22,7 +22,7 @@ from hiernlp.encoding.letter_case import CASES
 from hiernlp.encoding.pairs import PairBatch
 from hiernlp.errors import HierNLPError, did_you_mean
 from hiernlp.kinds._base import Kind, Targets
-from hiernlp.modules import ByTask, ScalarMix, scale_gradient, without_dropout, zero_linear
+from hiernlp.modules import ByTask, HeldBack, ScalarMix, scale_gradient, without_dropout, zero_linear
 from hiernlp.pairs import PairReading
 from hiernlp.sharing._base import Scheme
 
@@ -80,6 +80,7 @@ class HierarchicalModel(nn.Module):
 
     Attributes:
         gates: for some tasks, what the gradient of what they read is multiplied by, from 0 to 1; training sets it.
+        held_back: for some other tasks, what keeps that gradient, for training to let through layer by layer.
 
     Raises:
         HierNLPError: feeds form a circle, or one comes from a pair and goes elsewhere than to a pair's head.
@@ -112,6 +113,7 @@ class HierarchicalModel(nn.Module):
         self.feeds = tuple(feeds)
         self.reversal = dict.fromkeys(reversed_tasks, 0.0)
         self.gates: dict[str, float] = {}
+        self.held_back: dict[str, HeldBack] = {}
         size = scheme.hidden_size
         self._check_pairs()
         # All that lets information in from elsewhere begins at zero: training starts from the pretrained function.
@@ -227,6 +229,15 @@ class HierarchicalModel(nn.Module):
                 else any(self.places[task].high > self.places[feed.source].high for task in needed)
             )
         ]
+
+    def feeding_parameters(self, task: str) -> dict[int, list[nn.Parameter]]:
+        """Return what belongs to the tasks that feed a task or what it reads, and to their feeds, by their layer."""
+        found: dict[int, list[nn.Parameter]] = {}
+        for source in self.needed([task]):
+            if source != task:
+                embeddings = [self.label_embeddings[_safe(feed.key)] for feed in self.feeds if feed.source == source]
+                found.setdefault(self.places[source].high, []).extend([*self.own_parameters(source), *embeddings])
+        return found
 
     def forward(
         self,
@@ -502,6 +513,9 @@ class HierarchicalModel(nn.Module):
             factor = self.gates.get(task, 1.0) * (-self.reversal[task] if task in self.reversal else 1.0)
             words = scale_gradient(words, factor)
             kept = {layer: scale_gradient(s, factor) for layer, s in kept.items()}
+        if task in self.held_back:
+            held = self.held_back[task]
+            words, kept = held(words), {layer: held(s) for layer, s in kept.items()}
         read = words
         if place.is_mix:
             read = self.mixes[task]([kept[layer] for layer in range(place.low, place.high + 1)])

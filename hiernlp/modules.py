@@ -69,6 +69,58 @@ def scale_gradient(states: Tensor, factor: float) -> Tensor:
     return _ScaledGradient.apply(states, factor)  # pyright: ignore[reportReturnType]
 
 
+class _HeldGradient(torch.autograd.Function):
+    """The identity, whose gradient goes no further than to a :class:`HeldBack`."""
+
+    @staticmethod
+    def forward(ctx: Any, states: Tensor, held: HeldBack) -> Tensor:  # noqa: ANN401 - torch's own
+        ctx.states, ctx.held = states, held
+        return states.view_as(states)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> tuple[None, None]:  # noqa: ANN401
+        (gradient,) = gradients
+        ctx.held.found.append((ctx.states, gradient))
+        return None, None
+
+
+class HeldBack:
+    """Holds back the gradient of what is read through it, so that each parameter can be given its own share of it.
+
+    Scaling the gradient of states would not do: what one layer is given, all below it would be given, too, and states
+    that two losses have in common have one gradient.
+
+    Attributes:
+        found: the states that were read, each with its gradient, since these were let through last.
+
+    Example:
+        >>> weight, held = torch.ones(1, requires_grad=True), HeldBack()
+        >>> held(3 * weight).sum().backward(retain_graph=True)
+        >>> weight.grad, held.let_through([weight])
+        (None, (tensor([3.]),))
+    """
+
+    def __init__(self) -> None:
+        self.found: list[tuple[Tensor, Tensor]] = []
+
+    def __call__(self, states: Tensor) -> Tensor:
+        """Return the states as they are."""
+        if not (states.requires_grad and torch.is_grad_enabled()):
+            return states
+        return _HeldGradient.apply(states, self)  # pyright: ignore[reportReturnType]
+
+    def let_through(self, parameters: Sequence[Tensor]) -> tuple[Tensor | None, ...]:
+        """Return the gradient of each parameter, None where it has none, and forget what was held back.
+
+        The graph of the states must still be there, and stays: what others hold back may come from the same states.
+        """
+        states, gradients = [state for state, _ in self.found], [gradient for _, gradient in self.found]
+        self.found = []
+        if not (states and parameters):
+            return (None,) * len(parameters)
+        return torch.autograd.grad(states, parameters, gradients, retain_graph=True, allow_unused=True)
+
+
 @contextmanager
 def without_dropout(module: nn.Module) -> Iterator[None]:
     """Let nothing of a module drop out in the block, whose gradients flow as ever."""

@@ -54,7 +54,7 @@ def build_trainer(
         before_step: called before each step with its number, counted from 0, and its batches.
 
     Raises:
-        RecipeError: the settings of the balancing method are wrong.
+        RecipeError: the settings of the balancing method or of a gate are wrong.
     """
     recipe, bundle = experiment.recipe, experiment.bundle
     settings = recipe.training
@@ -114,6 +114,12 @@ def _gates(experiment: Experiment, builder: BatchBuilder) -> Gates | None:
             raise RecipeError(
                 f"tasks.{task}.gate: {settings.gate.method!r} compares with development data, and no corpus has any of "
                 "a main task; add dev or split: dev, or use the gate 'similarity'"
+            )
+        feeding = [feed for feed in experiment.bundle.model.feeds if feed.source == task and not feed.detached]
+        if feeding and gates[task].options.per == "layer":
+            raise RecipeError(
+                f"tasks.{task}.gate.options.per: {task!r} feeds others, whose gradient its gates would hold back, too; "
+                "take out `per: layer`, or let the feed be `gradient: detached`"
             )
     if not gates:
         return None

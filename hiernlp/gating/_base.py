@@ -16,6 +16,9 @@ class GateOptions(Settings):
     every: int = Field(default=10, ge=1)
     """Steps from one measurement to the next; each takes a run of the encoder forward and back for the helper and for
     the main tasks."""
+    per: Literal["task", "layer"] = "task"
+    """One gate for the helper, or one for each layer of the encoder below it, by which the helper's gradient of that
+    layer's parameters is multiplied. While they differ, a step takes one more run back through the encoder."""
 
 
 Options = TypeVar("Options", bound=GateOptions)
@@ -24,8 +27,9 @@ Options = TypeVar("Options", bound=GateOptions)
 class Gate(ABC, Generic[Options]):
     """A helper's gate: a number from 0 (shut) to 1 (open) that the gradient of what the helper reads is multiplied by.
 
-    What is the helper's own goes on learning behind a shut gate, so that a later measurement is of a head that has
-    learnt, and the gate may open again.
+    With ``per: layer`` there is one for each layer, for the helper's gradient of that layer's parameters. What is the
+    helper's own goes on learning behind a shut gate, so that a later measurement is of a head that has learnt, and the
+    gate may open again.
 
     Args:
         options: the gate's own settings.
@@ -45,7 +49,7 @@ class Gate(ABC, Generic[Options]):
 
     @abstractmethod
     def observe(self, cosine: float) -> None:
-        """Note a measurement: the cosine of the helper's gradient with that of the main tasks."""
+        """Note a measurement: the cosine of the helper's gradient with that of the main tasks, as far as it goes."""
 
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:

@@ -142,11 +142,25 @@ def figure(log: Iterable[Mapping[str, Any]]) -> Figure:
         _panel(below, title="Factors of weights, strengths of reversals, gates", empty=None)
         for number, (name, points) in enumerate(curves.schedules.items()):
             steps, values = _columns(points)
-            # The colour says which task, the line what of it.
-            color = looks.get(name.partition("/")[2], {}).get("color", PALETTE[number % len(PALETTE)])
-            style = LOOKS.get(name.partition("/")[0], "-")
-            label = _label(fonts, name.replace("/", " of "))
-            below.plot(steps, values, color=color, linestyle=style, linewidth=1.7, label=label, gid=name)
+            # The colour says which task, the line what of it, and the strength which of its layers.
+            what, _, task = name.partition("/")
+            label, strength = f"{what} of {task}", 1.0
+            if task not in looks and task.rpartition("/")[0] in looks:
+                task, _, layer = task.rpartition("/")
+                label = f"{what} of {task}, layer {layer}"
+                layers = [other for other in curves.schedules if other.rpartition("/")[0] == f"{what}/{task}"]
+                strength = 0.3 + 0.7 * (1 + layers.index(name)) / len(layers)
+            color = looks.get(task, {}).get("color", PALETTE[number % len(PALETTE)])
+            below.plot(
+                steps,
+                values,
+                color=color,
+                alpha=strength,
+                linestyle=LOOKS.get(what, "-"),
+                linewidth=1.7,
+                label=_label(fonts, label),
+                gid=name,
+            )
         below.set_ylim(bottom=0)
     for axes in panels:
         if axes.get_lines():

@@ -44,7 +44,7 @@ class StepsDone:
         seconds_left: what is left of training at this speed, evaluation left out.
         schedules: what changes over training, as it was in the last step: ``weight/<task>``, the factor of a scheduled
             task's weight, ``reversal/<task>``, the strength of an adversary's reversal, and ``gate/<task>``, how far a
-            helper's gate is open.
+            helper's gate is open, or ``gate/<task>/<layer>``, that of a layer.
     """
 
     step: int
@@ -272,12 +272,18 @@ class Trainer:
                 penalty = self.model.scheme.penalty()
                 if penalty is not None:
                     total = total + penalty / len(batches)
-                self.accelerator.backward(total)
+                holds_back = any(task in batch.targets for task in self.model.held_back)
+                self.accelerator.backward(total, retain_graph=holds_back)
+            if holds_back and self.gates is not None:
+                self.gates.let_through()
             step_total = total.detach() if step_total is None else step_total + total.detach()
             for task, loss in losses.items():
                 step_losses[task] = step_losses[task] + loss.detach() if task in step_losses else loss.detach()
+            del summed, losses, total  # with them goes the graph, if it was retained
         assert step_total is not None
         sums.add(step_total, step_losses)
+        if self.gates is not None:
+            self.gates.deliver(self.accelerator)
         if self._successive is not None:
             self._successive.add_gradient()
         if self.settings.clip is not None:

@@ -63,13 +63,15 @@ def mean_losses(
 def undisturbed(model: HierarchicalModel, device: torch.device) -> Iterator[None]:
     """Put a model in evaluation mode with all gates open; restore them, each module's mode and all random numbers."""
     modes = [(module, module.training) for module in model.modules()]
-    gates = dict(model.gates)
+    gates, held_back = dict(model.gates), dict(model.held_back)
     model.gates.clear()
+    model.held_back.clear()
     model.eval()
     try:
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
             yield
     finally:
         model.gates.update(gates)
+        model.held_back.update(held_back)
         for module, mode in modes:
             module.training = mode
