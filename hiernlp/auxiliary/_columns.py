@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,8 +61,9 @@ def add_hint(
             raise DataError(
                 f"tasks.{task}.hint: the corpus {name!r} has an annotation {task!r} already; give the task another name"
             )
-    instance = made(settings, base=base)
-    instance.fit(row for splits in fitting.values() for row in splits["train"].select_columns(["words", *needs]))
+    with _told_of(task):
+        instance = made(settings, base=base)
+        instance.fit(row for splits in fitting.values() for row in splits["train"].select_columns(["words", *needs]))
     identity = json.dumps([maker, options, task, sorted(fitting)], default=str)
     found = dict(corpora)
     for name, splits in fitting.items():
@@ -74,10 +76,8 @@ def add_hint(
                 column for column in ("words", *needs, "document", "file", "line") if column in rows.column_names
             ]
             sentences = (dict(row) | {NAMED: name} for row in rows.select_columns(present))
-            try:
+            with _told_of(task):
                 values = list(instance.labels(sentences))
-            except HierNLPError as error:
-                raise type(error)(f"tasks.{task}.hint: {error}") from None
             prints = "".join(s["train"]._fingerprint for s in fitting.values())
             state = f"{rows._fingerprint}\0{prints}\0{identity}"
             found[name][split] = rows.add_column(
@@ -87,3 +87,12 @@ def add_hint(
                 feature=column_type(made.shape_of(settings)),
             )
     return found
+
+
+@contextmanager
+def _told_of(task: str) -> Iterator[None]:
+    """Let a mistake in the block say whose hint it is about."""
+    try:
+        yield
+    except HierNLPError as error:
+        raise type(error)(f"tasks.{task}.hint: {error}") from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 from pathlib import Path
 
-from hiernlp.errors import DataError
+from hiernlp.errors import DataError, did_you_mean
 
 POSITIVE = """
 admirable adore amazing amused amusing appealing astonishing awesome beautiful beautifully best better brave brilliant
@@ -62,6 +62,7 @@ def read_words(name: str, *, base: Path) -> frozenset[str]:
     except OSError as error:
         raise DataError(
             f"expected a file of words, or one of {', '.join(BUNDLED)}, found {name!r} ({error.strerror})"
+            + did_you_mean(name, BUNDLED)
         ) from None
     try:
         text = content.removeprefix(codecs.BOM_UTF8).decode("utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import reprlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -47,7 +48,7 @@ class Predicate(Maker[PredicateOptions]):
             found = self.function(words)
         except Exception as error:
             raise DataError(
-                f"{_where(row)}: the function {self.options.function!r} failed ({type(error).__name__}: {error})"
+                f"{_where(row)}: the function {self.options.function!r} failed ({_reason(error)})"
             ) from error
         if self.options.per == "sentence":
             return self._answer(found, row)
@@ -65,7 +66,8 @@ class Predicate(Maker[PredicateOptions]):
         if found is None or (isinstance(found, str) and found):
             return found
         raise DataError(
-            f"{_where(row)}: expected True, False, None or a string from {self.options.function!r}, found {found!r}"
+            f"{_where(row)}: expected True, False, None or a string from {self.options.function!r}, found "
+            f"{reprlib.repr(found)}"
         )
 
 
@@ -75,13 +77,22 @@ def _function(name: str) -> Callable[[list[str]], Any]:
         raise RecipeError(f"expected module:function, found {name!r}")
     try:
         found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
+    except (ModuleNotFoundError, AttributeError) as error:
         raise RecipeError(
             f"there is no function {name!r} ({error}); its module must be installed or on PYTHONPATH"
+        ) from error
+    except Exception as error:  # whatever the module does when it is imported
+        raise RecipeError(
+            f"the module {module!r} of {name!r} cannot be imported ({_reason(error)}); mend it"
         ) from error
     if not callable(found):
         raise RecipeError(f"expected a function as {name!r}, found {type(found).__name__}")
     return found
+
+
+def _reason(error: Exception) -> str:
+    """Return what an error says, in one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def _where(row: Row) -> str:

@@ -13,7 +13,7 @@ from accelerate.utils import set_seed
 from hiernlp.auxiliary import add_hint, read_words
 from hiernlp.corpora import SECOND, load_corpus
 from hiernlp.encoder import Encoder, load_config, resolve_encoder
-from hiernlp.encoding.corruption import Corruption
+from hiernlp.encoding.corruption import Corruption, ViewSettings
 from hiernlp.encoding.subwords import SubwordEncoder
 from hiernlp.errors import DataError, RecipeError, did_you_mean
 from hiernlp.experiment.folders import dumped
@@ -126,13 +126,25 @@ def prepare(recipe: Recipe, *, base: Path | None = None) -> Experiment:
         recipe=dumped(recipe),
     )
     corruptions = {
-        task: Corruption.of(
-            s.view, subwords, hidden=frozenset() if s.view.hide is None else read_words(s.view.hide, base=base)
-        )
+        task: Corruption.of(s.view, subwords, hidden=_hidden(task, s.view, base=base))
         for task, s in recipe.tasks.items()
         if s.view is not None
     }
     return Experiment(recipe, bundle, _encoded(data, bundle, "train"), _encoded(data, bundle, "dev"), corruptions)
+
+
+def _hidden(task: str, view: ViewSettings, *, base: Path) -> frozenset[str]:
+    """Return the words that a task's view always hides.
+
+    Raises:
+        DataError: their list cannot be read.
+    """
+    if view.hide is None:
+        return frozenset()
+    try:
+        return read_words(view.hide, base=base)
+    except DataError as error:
+        raise DataError(f"tasks.{task}.view.hide: {error}") from None
 
 
 def reopen(bundle: Bundle, recipe: Recipe, *, base: Path | None = None) -> Experiment:
