@@ -55,6 +55,13 @@ def test_by_hand() -> None:
     }
 
 
+def test_lists_hold_whole_words_whatever_their_case_and_negation_is_not_looked_at() -> None:
+    assert label("lexicon", ["GOOD"]) == "yes"
+    assert label("lexicon", ["goodness", "un-good"]) == "no"
+    assert label("lexicon", ["not", "good"]) == "yes"
+    assert label("marked", ["NOT", "knot", "nothing"]) == ["in", "out", "in"]
+
+
 def test_every_maker_names_a_kind_that_there_is() -> None:
     for name in auxiliary.names():
         maker = auxiliary.load(name)
@@ -134,6 +141,41 @@ def test_columns_of_a_corpus(corpus: dict[str, Any]) -> None:
         == [["(rare)"]] + [["(rare)", "(rare)"]] + [["(rare)"]] * 2
     )
     assert hint(corpus, "corpus")["train"] == ["c"] * 4
+
+
+OF_WORDS = {
+    "frequency": {},
+    "lexicon": {"words": "question"},
+    "marked": {},
+    "number": {},
+    "replaced": {},
+    "shape": {},
+    "suffix": {"length": 1, "min_count": 1},
+    "word": {},
+}
+
+
+@pytest.mark.parametrize("maker", OF_WORDS)
+def test_labels_of_words_do_not_depend_on_any_annotation(corpus: dict[str, Any], maker: str) -> None:
+    others = {"sentence_type": ["x", None, "y", None], "entities": [None] * 4, "document": [None] * 4}
+    changed = {
+        split: rows.map(lambda _, i: {name: cells[i] for name, cells in others.items()}, with_indices=True)
+        for split, rows in corpus.items()
+    }
+    found = hint(corpus, maker, **OF_WORDS[maker])
+    assert found == hint(changed, maker, **OF_WORDS[maker])
+    assert any(value is not None for value in found["train"])
+
+
+def test_what_is_learnt_of_words_is_learnt_from_training_data_alone(corpus: dict[str, Any]) -> None:
+    """The development data's words, however frequent there, are as rare as the training data say."""
+    rows = corpus["dev"]
+    many = rows.add_column("copy", [0]).remove_columns("copy").select([0] * 50)
+    changed = {"train": corpus["train"], "dev": many.map(lambda _: {"words": ["zebra", "never"]})}
+    assert hint(changed, "frequency")["dev"] == [["0", "0"]] * 50
+    assert hint(changed, "frequency")["train"] == hint(corpus, "frequency")["train"]
+    rare = hint(changed, "suffix", length=1, min_count=2)["dev"]
+    assert rare == [["(rare)", "(rare)"]] * 50
 
 
 @given(st.lists(st.sampled_from("ab"), max_size=7), st.integers(1, 9))
