@@ -226,7 +226,7 @@ class Prober:
         found: list[Example] = []
         probed = self.tasks[task]
         layout = self._layout(task)
-        columns = ["words", *probed.kind.columns(probed.options)]
+        columns = ["words", *probed.kind.columns(probed.options), *probed.kind.hidden_columns(probed.options)]
         model = self.bundle.model
         for corpus, split in self.splits[name].items():
             if task not in split.tasks:

@@ -119,7 +119,8 @@ def baselines(
     found: dict[str, Scores] = {}
     for task, head in heads.items():
         columns = ["words", *columns_of(head)]
-        rows = [row for split in train.values() if task in split.tasks for row in split.rows(columns=columns)]
+        learnt = [*columns, *type(head).hidden_columns(head.options)]
+        rows = [row for split in train.values() if task in split.tasks for row in split.rows(columns=learnt)]
         corruption = (corruptions or {}).get(task)
         tested = [
             row

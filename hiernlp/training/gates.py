@@ -144,11 +144,11 @@ class Gates:
         if accelerator.num_processes > 1:
             # All processes ask for the same parameters in the same order, whatever their batches reached.
             every = [p for task in self.model.held_back for found in self.parameters[task].values() for p in found]
-            passed = {
-                p: accelerator.reduce(passed.get(p, torch.zeros_like(p)), "mean")  # pyright: ignore[reportAssignmentType]
-                for p in dict.fromkeys(every)
-                if p.requires_grad
-            }
+            for p in dict.fromkeys(every):
+                if p.requires_grad:
+                    mine = passed.get(p, torch.zeros_like(p))
+                    mean: Tensor = accelerator.reduce(mine, "mean")  # pyright: ignore[reportAssignmentType]
+                    passed[p] = mean
         for p, gradient in passed.items():
             p.grad = gradient if p.grad is None else p.grad + gradient
 

@@ -173,6 +173,12 @@ def test_hidden_words_are_learnt_from_what_surrounds_them(recipe_data: Make, tmp
     mask = run.experiment.bundle.encoder.tokenizer.mask_token_id
     hidden = (masked.input_ids == mask).sum().item()
     assert found.count == hidden > 0
+    # Only words are hidden: each row still begins and ends as it must, and padding is padding.
+    tokenizer = run.experiment.bundle.encoder.tokenizer
+    ends = (masked.input_ids != tokenizer.pad_token_id).sum(1, keepdim=True) - 1
+    assert (masked.input_ids[:, 0] == tokenizer.cls_token_id).all()
+    assert (masked.input_ids.gather(1, ends) == tokenizer.sep_token_id).all()
+    assert (masked.input_ids == tokenizer.sep_token_id).sum() == len(ends)
     with torch.no_grad():
         both = model(batch.words, tasks=("upos", "masked"), targets=batch.targets, views=batch.views)
         alone = model(masked, tasks=("masked",), targets={"masked": found})
@@ -236,6 +242,28 @@ def test_a_perturbed_neighbour_that_is_hidden_changes_no_answer(recipe_data: Mak
 
     assert other != sentence
     assert torch.equal(answers(sentence), answers(other))
+
+
+def test_shares_of_votes_from_the_corpus_to_the_targets(recipe_data: Make, tmp_path: Path) -> None:
+    data = copy.deepcopy(recipe_data(["mood"], epochs=1))
+    for split in ("train", "dev"):
+        lines = [json.loads(line) for line in Path(data["corpora"]["talk"][split]).read_text().splitlines()]
+        for number, line in enumerate(lines):
+            line["votes"] = {"happy": number % 4, "plain": 1} if number % 2 else None
+        (tmp_path / f"{split}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+        data["corpora"]["talk"][split] = str(tmp_path / f"{split}.jsonl")
+    data["corpora"]["talk"]["options"]["columns"]["votes"] = "votes"
+    data["corpora"]["talk"]["options"]["types"]["votes"] = "distribution"
+    data["tasks"]["mood"]["options"]["votes"] = "votes"
+    data["probe"] = {"epochs": 1, "control": False}
+    assert set(probe(validate_recipe(data), tmp_path / "probe").tasks) == {"mood"}
+    run = Run(validate_recipe(data), tmp_path / "model")
+    space = run.experiment.bundle.tasks["mood"].labels["labels"]
+    soft = run.trainer.builder("talk", [1, 3]).targets["mood"].tensors["soft"]
+    assert soft[:, space.index("happy")].tolist() == [0.5, 0.75]
+    assert soft.sum(1).tolist() == [1, 1]
+    # Scores are those of the label, and need no votes.
+    assert [event.scores["mood"].values["sentences"] for event in run.events() if isinstance(event, Evaluated)] == [10]
 
 
 def test_a_number_beside_its_bucket_and_adversaries_at_two_layers(recipe_data: Make) -> None:
