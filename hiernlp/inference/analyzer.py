@@ -15,6 +15,7 @@ from hiernlp.corpora import SECOND
 from hiernlp.encoding.subwords import Subwords
 from hiernlp.errors import DataError, HierNLPError
 from hiernlp.hub.folder import Bundle, load_bundle
+from hiernlp.inference._forks import stay_usable_after_forks
 from hiernlp.inference.document import Document, Level, Sentence
 from hiernlp.inference.segmenter import Segmentation, choose_segmenter, segmenting_task
 from hiernlp.inference.stream import LOOK_AHEAD, stream
@@ -35,7 +36,8 @@ annotation schema."""
 class Analyzer:
     """Analyses text with a trained model.
 
-    Safe to call from several threads at once, with the same or with different tasks.
+    Safe to call from several threads at once, with the same or with different tasks, and in processes forked from this
+    one, which compute on one thread each.
 
     Args:
         bundle: the model with all that is needed to use it.
@@ -58,6 +60,7 @@ class Analyzer:
     ) -> None:
         if dtype not in DTYPES:
             raise HierNLPError(f"dtype: expected {' or '.join(DTYPES)}, found {dtype!r}")
+        stay_usable_after_forks()
         self.bundle = bundle
         self._segmenting = segmenting_task(bundle)
         self._segment = choose_segmenter(bundle, segmentation)
