@@ -124,8 +124,12 @@ class Gates:
                         gate.observe(found or 0.0)
         self._show()
 
-    def let_through(self) -> None:
-        """After a backward pass whose graph was retained: run down what was held back, and keep each layer's share."""
+    def let_through(self, accelerator: Accelerator) -> None:
+        """After a backward pass whose graph was retained: run down what was held back, and add each layer's share.
+
+        It is added to the parameters' gradients or, of several processes, kept until the end of the step.
+        """
+        alone = accelerator.num_processes == 1
         for task, held in self.model.held_back.items():
             shares = {
                 p: gate.value
@@ -134,23 +138,27 @@ class Gates:
                 if p.requires_grad and gate.value
             }
             for (p, share), gradient in zip(shares.items(), held.let_through(list(shares)), strict=True):
-                if gradient is not None:
-                    passed = share * gradient
-                    self._passed[p] = self._passed[p] + passed if p in self._passed else passed
+                if gradient is None:
+                    continue
+                before = p.grad if alone else self._passed.get(p)
+                after = share * gradient if before is None else before.add_(gradient, alpha=share)
+                if alone:
+                    p.grad = after
+                else:
+                    self._passed[p] = after
 
-    def deliver(self, accelerator: Accelerator) -> None:
-        """At the end of a step, add what was let through to the parameters' gradients, as a mean over the processes."""
+    def end_step(self, accelerator: Accelerator) -> None:
+        """Add the mean over several processes of what was let through in a step to the parameters' gradients."""
         passed, self._passed = self._passed, {}
-        if accelerator.num_processes > 1:
-            # All processes ask for the same parameters in the same order, whatever their batches reached.
-            every = [p for task in self.model.held_back for found in self.parameters[task].values() for p in found]
-            for p in dict.fromkeys(every):
-                if p.requires_grad:
-                    mine = passed.get(p, torch.zeros_like(p))
-                    mean: Tensor = accelerator.reduce(mine, "mean")  # pyright: ignore[reportAssignmentType]
-                    passed[p] = mean
-        for p, gradient in passed.items():
-            p.grad = gradient if p.grad is None else p.grad + gradient
+        if accelerator.num_processes == 1:
+            return
+        # All processes ask for the same parameters in the same order, whatever their batches reached.
+        every = [p for task in self.model.held_back for found in self.parameters[task].values() for p in found]
+        for p in dict.fromkeys(every):
+            if p.requires_grad:
+                mine = passed.get(p, torch.zeros_like(p))
+                mean: Tensor = accelerator.reduce(mine, "mean")  # pyright: ignore[reportAssignmentType]
+                p.grad = mean if p.grad is None else p.grad.add_(mean)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a resumed run needs."""

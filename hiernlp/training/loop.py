@@ -275,7 +275,7 @@ class Trainer:
                 holds_back = any(task in batch.targets for task in self.model.held_back)
                 self.accelerator.backward(total, retain_graph=holds_back)
             if holds_back and self.gates is not None:
-                self.gates.let_through()
+                self.gates.let_through(self.accelerator)
             step_total = total.detach() if step_total is None else step_total + total.detach()
             for task, loss in losses.items():
                 step_losses[task] = step_losses[task] + loss.detach() if task in step_losses else loss.detach()
@@ -283,7 +283,7 @@ class Trainer:
         assert step_total is not None
         sums.add(step_total, step_losses)
         if self.gates is not None:
-            self.gates.deliver(self.accelerator)
+            self.gates.end_step(self.accelerator)
         if self._successive is not None:
             self._successive.add_gradient()
         if self.settings.clip is not None:
