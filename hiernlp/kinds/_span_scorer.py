@@ -133,10 +133,10 @@ class SpanScorer(nn.Module):
         words = self.dropout(words).masked_fill(~mask.unsqueeze(-1), 0.0)
         before, after = F.pad(words, (0, 0, 1, 0))[:, :-1], F.pad(words, (0, 0, 0, 1))[:, 1:]
         first, last = self.boundaries(torch.cat([before, words, after], -1)).chunk(2, -1)
-        left = layout.by_start(self.pair(first))
-        left = left.unflatten(-1, (self.labels, -1)).transpose(2, 3).flatten(2, 3)
+        # Labels stay beside starts until the product is done: before it, all projections would be copied.
+        left = layout.by_start(self.pair(first)).unflatten(-1, (self.labels, -1)).flatten(2, 3)
         right = layout.by_end(F.pad(last, (0, 1), value=1.0))
-        pairs = (left @ right.transpose(-1, -2)).unflatten(2, (self.labels, layout.starts))
+        pairs = (left @ right.transpose(-1, -2)).unflatten(2, (layout.starts, self.labels)).transpose(2, 3)
         return pairs.float() + self._inside(words, layout) + self._width_bias(layout, words.device), layout
 
     def _inside(self, words: Tensor, layout: SpanLayout) -> Tensor:
