@@ -347,7 +347,10 @@ class Analyzer:
 
     def _subwords(self, sentences: list[list[str]]) -> list[Subwords]:
         # Lone surrogates are no characters, so that no tokenizer takes them: it sees a stand-in.
-        readable = [[_SURROGATE.sub("\ufffd", word) for word in words] for words in sentences]
+        readable = [
+            [_SURROGATE.sub("\ufffd", word) for word in words] if _SURROGATE.search(" ".join(words)) else words
+            for words in sentences
+        ]
         return self.bundle.encoder.encode(readable)
 
     def _annotate(
