@@ -90,6 +90,7 @@ class Dependencies(Kind[DependenciesOptions, ArcScores]):
         self.relation_weight = nn.Parameter(torch.zeros(rel, len(self.space) * rel))
         self.relation_linear = nn.Linear(2 * rel, len(self.space))
         is_root = torch.tensor([label.split(":")[0] == ROOT for label in self.space])
+        self._roots = int(is_root.sum())
         self.register_buffer("is_root_relation", is_root, persistent=False)
         nn.init.xavier_uniform_(self.arc_weight)
         nn.init.normal_(self.root, std=0.02)
@@ -150,10 +151,14 @@ class Dependencies(Kind[DependenciesOptions, ArcScores]):
         Most words head nothing, and some head several: the product of weights and heads is taken once for each word
         that is a head, which the loss, where nothing is read back, cannot do.
 
-        Shapes: ``heads`` (B, N); ``lengths`` (B,); result (B, N, C), 0 in the padding.
+        Shapes: ``heads`` (B, N); ``lengths`` (B,); result (B, N, C), 0 in the padding and, as nothing is left to choose
+        there, for words on the root if one relation alone is called ``root``.
         """
         batch, words = heads.shape
-        inside = np.flatnonzero(np.arange(words) < np.asarray(lengths)[:, None])
+        scored = np.arange(words) < np.asarray(lengths)[:, None]
+        if self._roots == 1:
+            scored &= heads != 0
+        inside = np.flatnonzero(scored)
         if not len(inside):
             return as_heads.new_zeros(batch, words, len(self.space), dtype=torch.float32)
         nodes = (heads + np.arange(batch)[:, None] * (words + 1)).ravel()[inside]
@@ -233,7 +238,7 @@ class Dependencies(Kind[DependenciesOptions, ArcScores]):
     def _best_relations(self, scores: Tensor, chosen: Tensor, *, probabilities: bool) -> dict[str, Tensor]:
         to_root = (chosen == 0).unsqueeze(-1)
         forbidden = ~to_root & self.is_root_relation
-        if any(label.split(":")[0] == ROOT for label in self.space):
+        if self._roots:
             forbidden = forbidden | (to_root & ~self.is_root_relation)
         scores = scores.masked_fill(forbidden, float("-inf"))
         found = {"relations": scores.argmax(-1)}
