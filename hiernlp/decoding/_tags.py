@@ -167,22 +167,27 @@ def best_paths(
         [[0, 1, 2]]
     """
     batch, words, size = scores.shape
+    # Longest first: those that have a word at a place are then the first of all.
+    order = np.argsort(-lengths, kind="stable")
+    scores, lengths = scores[order], lengths[order]
+    longer = (lengths[:, None] > np.arange(words)).sum(0).tolist()
     arriving = np.ascontiguousarray(transitions.T.astype(scores.dtype))
     best = scores[:, 0] + start.astype(scores.dtype)
     sources = np.empty((words, batch, size), dtype=np.int64)
-    stay = np.arange(size)
     for t in range(1, words):
-        reached = best[:, None, :] + arriving
-        source = reached.argmax(-1)
-        here = (lengths > t)[:, None]
-        best = np.where(here, np.take_along_axis(reached, source[..., None], -1)[..., 0] + scores[:, t], best)
-        sources[t] = np.where(here, source, stay)
+        here = longer[t]
+        reached = best[:here, None, :] + arriving
+        sources[t, :here] = reached.argmax(-1)
+        best[:here] = reached.max(-1) + scores[:here, t]
     if end is not None:
         best = best + end.astype(scores.dtype)
-    path = np.empty((batch, words), dtype=np.int64)
-    path[:, -1] = best.argmax(-1)
     rows = np.arange(batch)
+    path = np.zeros((batch, words), dtype=np.int64)
+    path[rows, np.maximum(lengths, 1) - 1] = best.argmax(-1)
     for t in range(words - 1, 0, -1):
-        path[:, t - 1] = sources[t, rows, path[:, t]]
-    path[np.arange(words) >= lengths[:, None]] = 0
-    return path
+        here = longer[t]
+        path[:here, t - 1] = sources[t, rows[:here], path[:here, t]]
+    path[lengths == 0] = 0
+    found = np.empty_like(path)
+    found[order] = path
+    return found
