@@ -73,7 +73,7 @@ def main() -> None:
     parser.add_argument("--corpus", required=True, help="a CoNLL-U file to analyse")
     parser.add_argument("--training", action="store_true", help="also measure training by the model's recipe")
     parser.add_argument("--steps", type=int, default=60, help="training steps to measure")
-    parser.add_argument("--rounds", type=int, default=9, help="parts of the corpus, each measured on all sides")
+    parser.add_argument("--rounds", type=int, default=5, help="parts of the corpus, each measured on all sides")
     parser.add_argument("--choices", default="", help=f"to compare with float32, by commas: {', '.join(CHOICES)}")
     parser.add_argument("--pipelines", action="store_true", help="also measure a hub pipeline for each task")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
