@@ -18,6 +18,7 @@ from hiernlp.corpora import SECOND
 from hiernlp.encoding.subwords import Subwords
 from hiernlp.errors import DataError, HierNLPError, did_you_mean
 from hiernlp.hub.folder import Bundle, load_bundle
+from hiernlp.inference._forks import stay_usable_after_forks
 from hiernlp.inference.document import Document, Level, Sentence
 from hiernlp.inference.precision import precisions
 from hiernlp.inference.precision._base import Precision
@@ -39,7 +40,8 @@ annotation schema."""
 class Analyzer:
     """Analyses text with a trained model.
 
-    Safe to call from several threads at once, with the same or with different tasks.
+    Safe to call from several threads at once, with the same or with different tasks, and in processes forked from this
+    one, which compute on one thread each.
 
     Args:
         bundle: the model with all that is needed to use it.
@@ -67,6 +69,7 @@ class Analyzer:
     ) -> None:
         on = choose_device(device)
         chosen = _precision(precision, on, compiled=compile)
+        stay_usable_after_forks()
         self.bundle = bundle
         model = bundle.model.eval()
         if compile or not chosen.holds(model):
