@@ -23,7 +23,8 @@ def load(
     folder: str | Path,
     *,
     device: str | None = None,
-    dtype: str = "float32",
+    precision: str = "float32",
+    compile: bool = False,  # noqa: A002 - as in recipes
     segmentation: Segmentation | None = None,
 ) -> Analyzer:
     """Load an analyzer from a model folder or a hub id.
@@ -31,17 +32,20 @@ def load(
     Args:
         folder: a folder that training made, or a hub id.
         device: where to run, such as ``cuda``; by default the accelerator that there is, or else the processor.
-        dtype: ``float32`` or ``bfloat16`` weights; the latter is faster where the hardware has it.
+        precision: ``float32``; or, for speed where the hardware has it and with some other answers, ``bfloat16`` or
+            ``int8`` (processors only).
+        compile: compile the encoder's layers, which takes up to minutes when first used.
         segmentation: how raw text is split into sentences and words: by ``rules`` for the model's language, or as the
             model has ``learned`` it; by default as learnt, if it has.
 
     Raises:
         ModelFolderError: the folder is missing, incomplete or damaged.
-        HierNLPError: the model has learnt no segmentation, and that is asked for.
+        HierNLPError: the device, the precision and ``compile`` are not there or do not go together; the model has
+            learnt no segmentation, and that is asked for.
     """
     from hiernlp.inference.analyzer import Analyzer  # noqa: PLC0415 - torch and transformers take seconds
 
-    return Analyzer.load(folder, device=device, dtype=dtype, segmentation=segmentation)
+    return Analyzer.load(folder, device=device, precision=precision, compile=compile, segmentation=segmentation)
 
 
 def register() -> None:

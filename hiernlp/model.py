@@ -166,15 +166,15 @@ class HierarchicalModel(nn.Module):
         for task in reversed(self._order):
             if task in needed:
                 continue
-            for feed in self.feeds:
-                reaches = (
-                    any(self.places[other].high > self.places[task].high for other in needed)
-                    if feed.target is None
-                    else feed.target in needed
-                )
-                if feed.source == task and reaches:
-                    needed.add(task)
+            if any(feed.source == task and self._reaches(feed, needed) for feed in self.feeds):
+                needed.add(task)
         return tuple(task for task in self._order if task in needed)
+
+    def _reaches(self, feed: Feed, tasks: Collection[str]) -> bool:
+        """Tell whether one of the tasks reads what a feed says."""
+        if feed.target is None:
+            return any(self.places[task].high > self.places[feed.source].high for task in tasks)
+        return feed.target in tasks
 
     def restricted(self, tasks: Collection[str]) -> HierarchicalModel:
         """Return a model of some tasks, which answers as this one does and shares all its parameters.
@@ -222,12 +222,7 @@ class HierarchicalModel(nn.Module):
         return [
             self.label_embeddings[_safe(feed.key)]
             for feed in self.feeds
-            if feed.source in needed
-            and (
-                feed.target in needed
-                if feed.target is not None
-                else any(self.places[task].high > self.places[feed.source].high for task in needed)
-            )
+            if feed.source in needed and self._reaches(feed, needed)
         ]
 
     def feeding_parameters(self, task: str) -> dict[int, list[nn.Parameter]]:
@@ -379,6 +374,8 @@ class HierarchicalModel(nn.Module):
         beliefs_on_pairs: dict[str, list[Tensor]] = {}
         kept: dict[frozenset[str], dict[int, Tensor]] = {}
         keep = self._layers_to_keep(needed)
+        # What no task of this run reads need not be said.
+        feeds = [feed for feed in self.feeds if show is not None or self._reaches(feed, needed)]
 
         def visit(layer: int, states: Tensor, readers: frozenset[str]) -> Tensor | None:
             changed = self._cased(batch, states) if layer == 0 else None
@@ -399,7 +396,7 @@ class HierarchicalModel(nn.Module):
                 output = self._answer(task, read, batch, on_pairs, both_orders=both_orders)
                 outputs[task] = output
                 belief = None
-                for feed in self.feeds:
+                for feed in feeds:
                     if feed.source != task:
                         continue
                     if belief is None:

@@ -1,41 +1,70 @@
-"""Measure speed as ratios within one run: training and analysis against the bare encoder on the same batches.
+"""Measure speed as ratios within one run: analysis and training against the bare encoder, choices against float32.
 
-python scripts/benchmark.py MODEL --corpus dev.conllu            # analysis
-python scripts/benchmark.py MODEL --corpus dev.conllu --training # and training, by the model's own recipe
+python scripts/benchmark.py MODEL --corpus dev.conllu              # analysis
+python scripts/benchmark.py MODEL --corpus dev.conllu --choices int8,bfloat16,compile  # and what may be faster
+python scripts/benchmark.py MODEL --corpus dev.conllu --pipelines  # and a hub pipeline for each task
+python scripts/benchmark.py MODEL --corpus dev.conllu --training   # and training, by the model's own recipe
+python scripts/benchmark.py MODEL --corpus dev.conllu --report docs/speed.md  # and the tables between the page's marks
 
-Each comparison alternates between its two sides batch by batch, so that a machine whose speed drifts slows both. The
-bare encoder has no heads: for analysis its forward pass to the top, for training forward and backward without an
-optimizer. hiernlp's side is everything: building batches, heads, feeds, losses or decoding, clipping, the optimizer.
+All sides see the same sentences, and each has run once before anything is measured. Sides alternate, sentences by
+sentences (training batch by batch), so that a machine whose speed drifts slows all; the ratios are medians over those.
+
+- hiernlp's side is a call of the analyzer: subwords, batches, heads, feeds, decoding, documents.
+- The bare encoder's is its forward pass to the top over batches that lie ready, at the batch size that proves its best.
+- The pipelines' is a call of each over the sentences' text, at the batch size that was best on a part of them.
+- In training, the bare encoder goes forward and backward; hiernlp's side is all of a step, the optimizer included.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import operator
 import platform
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 
 from hiernlp.cli._quiet import quiet
 
 quiet()
 
+import _speed_report  # noqa: E402
+from _pipelines import Pipelines  # noqa: E402
+
 from hiernlp.corpora import load_corpus  # noqa: E402
 from hiernlp.encoding.batches import plan_batches  # noqa: E402
-from hiernlp.encoding.collate import WordBatch, collate  # noqa: E402
+from hiernlp.encoding.collate import collate  # noqa: E402
 from hiernlp.experiment import Run  # noqa: E402
 from hiernlp.hub import Bundle, load_bundle  # noqa: E402
-from hiernlp.inference.analyzer import DTYPES  # noqa: E402
+from hiernlp.inference.analyzer import Analyzer  # noqa: E402
+from hiernlp.inference.document import Document  # noqa: E402
 from hiernlp.kinds._base import Kind  # noqa: E402
 from hiernlp.model import Place  # noqa: E402
 from hiernlp.recipe import Recipe  # noqa: E402
 from hiernlp.settings import validate  # noqa: E402
 from hiernlp.training.loop import _Sums  # noqa: E402
+
+Sentences = list[list[str]]
+
+CHOICES: dict[str, Callable[[Bundle], Analyzer]] = {
+    "bfloat16": lambda bundle: Analyzer(bundle, device="cpu", precision="bfloat16"),
+    "int8": lambda bundle: Analyzer(bundle, device="cpu", precision="int8"),
+    "compile": lambda bundle: Analyzer(bundle, device="cpu", compile=True),
+}
+"""The ways to trade exactness, or time to begin, for speed."""
+BUDGETS = (256, 512, 1024, 2048, 4096)
+"""Subwords a batch that the bare encoder may choose from."""
+LOW = 2
+"""The layer at which the lowest task is also asked for alone."""
+WARM = 256
+"""Sentences that warm a side up, and on which the pipelines' batch size is chosen."""
 
 
 def main() -> None:
@@ -44,72 +73,143 @@ def main() -> None:
     parser.add_argument("--corpus", required=True, help="a CoNLL-U file to analyse")
     parser.add_argument("--training", action="store_true", help="also measure training by the model's recipe")
     parser.add_argument("--steps", type=int, default=60, help="training steps to measure")
-    parser.add_argument("--budget", type=int, default=1024, help="subwords a batch in analysis")
-    parser.add_argument("--dtype", choices=sorted(DTYPES), default="float32")
+    parser.add_argument("--rounds", type=int, default=5, help="parts of the corpus, each measured on all sides")
+    parser.add_argument("--choices", default="", help=f"to compare with float32, by commas: {', '.join(CHOICES)}")
+    parser.add_argument("--pipelines", action="store_true", help="also measure a hub pipeline for each task")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--report", type=Path, help="a page that has the marks between which the tables go")
     arguments = parser.parse_args()
+    choices = [name for name in arguments.choices.split(",") if name]
+    if unknown := [name for name in choices if name not in CHOICES]:
+        parser.error(f"--choices: expected some of {', '.join(CHOICES)}, found {unknown[0]!r}")
+    if arguments.report is not None and not _speed_report.has_marks(arguments.report):
+        parser.error(f"--report {arguments.report}: expected a page with {_speed_report.BEGIN} and {_speed_report.END}")
     torch.set_num_threads(arguments.threads)
-    found = {
-        "machine": f"{platform.machine()}, {arguments.threads} threads, torch {torch.__version__}",
-        "analysis": analysis(load_bundle(arguments.model), arguments.corpus, arguments.budget, arguments.dtype),
+    found: dict[str, Any] = {
+        "machine": f"{platform.machine()}, {arguments.threads} threads, torch {torch.__version__}, "
+        f"{torch.backends.cpu.get_cpu_capability()}",
+        "analysis": analysis(
+            arguments.model,
+            arguments.corpus,
+            rounds=arguments.rounds,
+            choices=choices,
+            pipelines=arguments.pipelines,
+        ),
     }
     if arguments.training:
         found["training"] = training(load_bundle(arguments.model), arguments.steps)
     print(json.dumps(found, indent=1))
+    if arguments.report is not None:
+        _speed_report.write(arguments.report, found)
 
 
-def analysis(bundle: Bundle, corpus: str, budget: int, dtype: str) -> dict[str, object]:
-    """Compare analysis with the bare encoder, and the lowest task on layer 2 alone with all tasks."""
+def analysis(folder: str, corpus: str, *, rounds: int, choices: Sequence[str], pipelines: bool) -> dict[str, Any]:
+    """Compare the ways to analyse a corpus, each round on other sentences and all of its sides on the same ones."""
     rows = load_corpus(reader="conllu", options={"check_trees": False}, sources={"train": [corpus]}, base=Path())
-    words = rows["train"]["words"][:]
-    model, encoder = bundle.model.eval().to(DTYPES[dtype]), bundle.encoder
-    bare = model.scheme.encoders[0]
-    sizes = [len(s.ids) + 2 for s in encoder.encode(words)]
-    plan = plan_batches(sizes, budget=budget)
-    lowest = model.tasks[0]
+    words: Sentences = rows["train"]["words"][:]
+    bundle = load_bundle(folder)
+    exact = Analyzer(bundle, device="cpu")
+    model, encoder = exact.model, bundle.encoder
+    tasks = tuple(task for task in model.tasks if not model.reads_pairs(task))
+    lowest, bare = tasks[0], model.scheme.encoders[0]
 
-    def batch_of(chosen: list[int]) -> WordBatch:
-        return collate(encoder.encode([words[i] for i in chosen]), encoder, mean=bundle.encoding.subword == "mean")
-
-    def run_bare(chosen: list[int]) -> None:
-        batch = batches[id(chosen)]
-        bare(batch.input_ids, batch.attention_mask, depth=bare.depth, visit=lambda *_: None)
-
-    def annotate(chosen: list[int], tasks: tuple[str, ...]) -> None:
-        batch = batch_of(chosen)
-        for task, output in model(batch, tasks=tasks).items():
-            head: Kind = model.heads[task]
-            head.decode(output, [words[i] for i in chosen])
-
-    def run_lowest(chosen: list[int]) -> None:
+    def run_lowest(part: Sentences) -> None:
         place = model.places[lowest]
-        model.places[lowest] = Place(2, 2)
-        annotate(chosen, (lowest,))
+        model.places[lowest] = Place(min(LOW, bare.depth), min(LOW, bare.depth))
+        exact(part, tasks=[lowest])
         model.places[lowest] = place
 
-    batches = {id(chosen): batch_of(chosen) for chosen in plan}
-    sides: dict[str, Callable[[list[int]], None]] = {
-        "bare encoder": run_bare,
-        "all tasks": lambda chosen: annotate(chosen, model.tasks),
-        f"{lowest} alone at layer 2": run_lowest,
+    def run_bare(part: Sentences, budget: int) -> Callable[[], None]:
+        subwords = encoder.encode(part)
+        plan = plan_batches([len(s.ids) + 2 for s in subwords], budget=budget)
+        batches = [collate([subwords[i] for i in chosen], encoder) for chosen in plan]
+
+        def run() -> None:
+            with torch.inference_mode():
+                for batch in batches:
+                    bare(batch.input_ids, batch.attention_mask, depth=bare.depth, visit=lambda *_: None)
+
+        return run
+
+    chosen = {name: CHOICES[name](bundle) for name in choices}
+    sides: dict[str, Callable[[Sentences], Callable[[], object]]] = {
+        "all tasks": lambda part: lambda: exact(part),
+        "lowest task": lambda part: lambda: run_lowest(part),
+        **{f"bare encoder, {budget} subwords": lambda part, b=budget: run_bare(part, b) for budget in BUDGETS},
+        **{name: lambda part, a=analyzer: lambda: a(part) for name, analyzer in chosen.items()},
     }
+    order = np.random.default_rng(1).permutation(len(words)).tolist()
+    parts = [[words[i] for i in order[start::rounds]] for start in range(rounds)]
+    single = None
+    if pipelines:
+        single = Pipelines(bundle)
+        single.tune(parts[0][:WARM])
+        sides["pipelines"] = lambda part: lambda: single(part)
+    for side in sides.values():
+        side(parts[0][:WARM])()
     seconds: dict[str, list[float]] = {name: [] for name in sides}
-    with torch.inference_mode():
-        for number, chosen in enumerate([*plan[:8], *plan]):  # the first eight warm up
-            for name, side in sides.items():
-                before = time.perf_counter()
-                side(chosen)
-                if number >= 8:  # noqa: PLR2004
-                    seconds[name].append(time.perf_counter() - before)
-    amount = sum(len(w) for w in words)
-    spent = {name: sum(values) for name, values in seconds.items()}
-    return {
+    for part in parts:
+        for name, side in sides.items():
+            run = side(part)
+            before = time.perf_counter()
+            run()
+            seconds[name].append(time.perf_counter() - before)
+
+    def ratio(name: str, to: str) -> float:
+        """Return how much faster one side is than another: the median over the rounds."""
+        pairs = zip(seconds[name], seconds[to], strict=True)
+        return round(statistics.median(theirs / ours for ours, theirs in pairs), 3)
+
+    best = min((name for name in sides if name.startswith("bare")), key=lambda name: sum(seconds[name]))
+    amount = sum(map(len, words))
+    answers = exact(words) if chosen else Document(None, [])
+    found: dict[str, Any] = {
         "words": amount,
-        "dtype": dtype,
-        "words_per_second": {name: round(amount / value) for name, value in spent.items()},
-        "all tasks / bare encoder": round(spent["bare encoder"] / spent["all tasks"], 3),
-        f"{lowest} alone at layer 2 / all tasks": round(spent["all tasks"] / spent[f"{lowest} alone at layer 2"], 3),
+        "rounds": rounds,
+        "tasks": list(tasks),
+        "words_per_second": {name: round(amount / sum(values)) for name, values in seconds.items()},
+        "all tasks / bare encoder": ratio("all tasks", best),
+        "best bare encoder": best,
+        "lowest task": f"{lowest} at layer {min(LOW, bare.depth)}",
+        "lowest task / all tasks": ratio("lowest task", "all tasks"),
+        "choices": {
+            name: {
+                "ratio": ratio(name, "all tasks"),
+                "same answers": agreements(exact, answers, analyzer(words)),
+            }
+            for name, analyzer in chosen.items()
+        },
     }
+    if single is not None:
+        found["all tasks / pipelines"] = ratio("all tasks", "pipelines")
+        found["pipelines"] = f"{len(single.parts)} pipelines, {single.size} sentences a batch"
+    return found
+
+
+def agreements(analyzer: Analyzer, ours: Document, theirs: Document) -> dict[str, float]:
+    """Return by task how many answers of two documents are the same, of a hundred.
+
+    Of words and sentences it is the share; of spans F1, those of one document being taken for gold.
+    """
+    found: dict[str, float] = {}
+    for task in analyzer.tasks:
+        if analyzer.model.reads_pairs(task):
+            continue
+        head: Kind[Any, Any] = analyzer.model.heads[task]  # pyright: ignore[reportAssignmentType]
+        columns = head.columns(head.options)
+        same = total = 0
+        for mine, other in zip(ours.sentences, theirs.sentences, strict=True):
+            answers = [[sentence.annotations[column] for column in columns] for sentence in (mine, other)]
+            if head.level == "sentence":
+                same, total = same + 2 * (answers[0] == answers[1]), total + 2
+            elif head.level == "token":
+                a, b = (list(zip(*values, strict=True)) for values in answers)
+                same, total = same + 2 * sum(map(operator.eq, a, b)), total + 2 * len(a)
+            else:
+                a, b = ({tuple(span.values()) for span in values[0]} for values in answers)
+                same, total = same + 2 * len(a & b), total + len(a) + len(b)
+        found[task] = round(100 * same / max(total, 1), 2)
+    return found
 
 
 def training(bundle: Bundle, steps: int) -> dict[str, object]:

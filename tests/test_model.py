@@ -267,6 +267,21 @@ def test_what_is_needed() -> None:
         model.needed(["upso"])
 
 
+def test_beliefs_that_nothing_reads_are_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = build(feeds=[Feed("upos", "type", detached=False), Feed("chunks", None, detached=False)])
+    asked: list[str] = []
+    for task in ("upos", "chunks"):
+        head, feedback = model.heads[task], model.heads[task].feedback
+        monkeypatch.setattr(head, "feedback", lambda output, t=task, f=feedback: asked.append(t) or f(output))
+    with torch.no_grad():
+        model(batch(), tasks=["upos", "chunks"])
+        assert asked == []
+        model(batch(), tasks=["upos", "dependencies"])
+        assert asked == ["chunks"]
+        model(batch(), tasks=["type"])
+        assert asked == ["chunks", "upos", "chunks"]
+
+
 def test_results_are_those_asked_for_whatever_else_is_computed() -> None:
     model = build(feeds=ALL_FEEDS)
     with torch.no_grad():

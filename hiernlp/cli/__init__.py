@@ -22,6 +22,8 @@ app = typer.Typer(
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change the recipe, e.g. training.epochs=3.")
 ]
+Precision = Annotated[str, typer.Option(help="float32, or bfloat16 or int8 for speed where the hardware has it.")]
+Compiled = Annotated[bool, typer.Option("--compile", help="Compile layers: for large inputs, slow to begin.")]
 
 
 @app.command()
@@ -200,6 +202,7 @@ def evaluate(
     tasks: Annotated[str | None, typer.Option(help="Tasks to score, separated by commas; by default all.")] = None,
     labels: Annotated[bool, typer.Option("--labels", help="Show each label's figures and the confusions.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
+    precision: Precision = "float32",
     device: Annotated[str | None, typer.Option(help="Where to run, e.g. cuda; by default what there is.")] = None,
 ) -> None:
     """Score a model on annotated text."""
@@ -213,6 +216,7 @@ def evaluate(
         tasks=_names(tasks),
         labels=labels,
         as_json=json,
+        precision=precision,
         device=device,
     )
 
@@ -237,7 +241,8 @@ def analyze(
     ] = None,
     probabilities: Annotated[bool, typer.Option("--probabilities", help="Write probabilities too.")] = False,
     picture: Annotated[Path | None, typer.Option(help="Also draw the analysis: a .png or .svg file.")] = None,
-    dtype: Annotated[str, typer.Option(help="float32, or bfloat16 for speed where the hardware has it.")] = "float32",
+    precision: Precision = "float32",
+    compiled: Compiled = False,
     device: Annotated[str | None, typer.Option(help="Where to run, e.g. cuda; by default what there is.")] = None,
     segmentation: Annotated[
         str | None,
@@ -256,7 +261,8 @@ def analyze(
         output=output,
         probabilities=probabilities,
         picture=picture,
-        dtype=dtype,
+        precision=precision,
+        compiled=compiled,
         device=device,
         segmentation=segmentation,
     )
@@ -314,7 +320,7 @@ def serve(
     grace: Annotated[
         float | None, typer.Option(help="Seconds that requests under way have when the service is told to stop.")
     ] = None,
-    dtype: Annotated[str, typer.Option(help="float32, or bfloat16 for speed where the hardware has it.")] = "float32",
+    precision: Precision = "float32",
     device: Annotated[str | None, typer.Option(help="Where to run, e.g. cuda; by default what there is.")] = None,
 ) -> None:
     """Serve a model over HTTP, with a page to try it."""
@@ -329,7 +335,7 @@ def serve(
         "batch_characters": batch_characters,
         "grace": grace,
     }
-    serve_command(model, host=host, port=port, limits=limits, dtype=dtype, device=device)
+    serve_command(model, host=host, port=port, limits=limits, precision=precision, device=device)
 
 
 @app.command()
@@ -366,7 +372,8 @@ def annotate(
         str | None, typer.Option(help="Do a part, e.g. 0/4; under accelerate launch, each process its own.")
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
-    dtype: Annotated[str, typer.Option(help="float32, or bfloat16 for speed where the hardware has it.")] = "float32",
+    precision: Precision = "float32",
+    compiled: Compiled = False,
     device: Annotated[str | None, typer.Option(help="Where to run, e.g. cuda; by default what there is.")] = None,
 ) -> None:
     """Annotate a corpus of any size into one file, to be gone on with after any interruption."""
@@ -387,7 +394,8 @@ def annotate(
         on_error=on_error,
         shard=shard,
         quiet=quiet,
-        dtype=dtype,
+        precision=precision,
+        compiled=compiled,
         device=device,
     )
 

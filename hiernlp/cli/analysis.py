@@ -34,7 +34,8 @@ def analyze_command(
     output: Path | None,
     probabilities: bool,
     picture: Path | None,
-    dtype: str,
+    precision: str,
+    compiled: bool,
     device: str | None,
     segmentation: str | None,
 ) -> None:
@@ -49,7 +50,13 @@ def analyze_command(
     if output is not None and output.is_dir():
         raise HierNLPError(f"--output {output}: expected a file, found a folder")
     texts = [(file, _read(file)) for file in files]
-    analyzer = hiernlp.load(model, device=device, dtype=dtype, segmentation=segmentation)  # pyright: ignore[reportArgumentType]
+    analyzer = hiernlp.load(
+        model,
+        device=device,
+        precision=precision,
+        compile=compiled,
+        segmentation=segmentation,  # pyright: ignore[reportArgumentType]
+    )
     documents = [
         _analyze(analyzer, file, text, input_format, tasks=tasks, probabilities=probabilities) for file, text in texts
     ]

@@ -41,7 +41,8 @@ def annotate_command(
     on_error: str,
     shard: str | None,
     quiet: bool,
-    dtype: str,
+    precision: str,
+    compiled: bool,
     device: str | None,
 ) -> None:
     """Annotate a corpus and say how much of it was done, how fast, and what was left out."""
@@ -58,7 +59,7 @@ def annotate_command(
     files = open_inputs(inputs, form=input_format, options=SourceOptions.model_validate(given))
     if device is None and share.of > 1 and torch.cuda.is_available():
         device = f"cuda:{int(os.environ.get('LOCAL_RANK', '0')) % torch.cuda.device_count()}"
-    analyzer = hiernlp.load(model, device=device, dtype=dtype)
+    analyzer = hiernlp.load(model, device=device, precision=precision, compile=compiled)
     settings = {
         "model": model,
         "inputs": [file.name for file in files],
@@ -67,7 +68,7 @@ def annotate_command(
         "probabilities": probabilities,
         "batch_tokens": batch_tokens,
         "look_ahead": look_ahead,
-        "dtype": dtype,
+        "precision": precision,
         "format": form,
         "shard": f"{share.index}/{share.of}",
     }

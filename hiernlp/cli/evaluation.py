@@ -45,6 +45,7 @@ def evaluate_command(
     tasks: list[str] | None,
     labels: bool,
     as_json: bool,
+    precision: str,
     device: str | None,
 ) -> None:
     """Score a model folder and print a table or JSON."""
@@ -56,7 +57,8 @@ def evaluate_command(
         raise HierNLPError(
             f"--split: expected one of {', '.join(SPLITS)}, found {split!r}{did_you_mean(split, SPLITS)}"
         )
-    bundle = hiernlp.load(model, device=device).bundle
+    analyzer = hiernlp.load(model, device=device, precision=precision)
+    bundle = analyzer.bundle
     bundle.model.needed(tasks or ())
     recipe = validate(Recipe, bundle.recipe) if bundle.recipe else None
     if corpus is not None:
@@ -73,7 +75,7 @@ def evaluate_command(
     # Batches as in training's own evaluation give the same figures to the last bit.
     settings = recipe.training if recipe else TrainingSettings()
     scores = evaluate(
-        bundle.model,
+        analyzer.model,
         splits,
         encoder=bundle.encoder,
         encoding=bundle.encoding,

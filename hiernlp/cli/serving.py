@@ -18,7 +18,7 @@ from hiernlp.settings import validate  # noqa: E402
 
 
 def serve_command(
-    model: str, *, host: str, port: int, limits: Mapping[str, Any], dtype: str, device: str | None
+    model: str, *, host: str, port: int, limits: Mapping[str, Any], precision: str, device: str | None
 ) -> None:
     """Serve a model until told to stop."""
     settings = validate(ServerSettings, {key: value for key, value in limits.items() if value is not None})
@@ -30,7 +30,7 @@ def serve_command(
             f"serve needs libraries that are not installed ({error.name}); pip install 'hiernlp[server]'"
         ) from None
     with open_socket(host, port) as bound:
-        analyzer = hiernlp.load(model, device=device, dtype=dtype)
+        analyzer = hiernlp.load(model, device=device, precision=precision)
         warm_up(analyzer)
         app = create_app(analyzer, settings, name=Path(model).expanduser().resolve().name)
         sys.stderr.write(f"serving {model} at {address(bound)} (Ctrl+C ends)\n")

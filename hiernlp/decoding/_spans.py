@@ -5,7 +5,7 @@ A span is (start, end, label), words counted from 0, ``end`` exclusive. Reading 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 Span = tuple[int, int, str]
@@ -21,12 +21,28 @@ def as_annotation(spans: Iterable[Span]) -> list[dict[str, Any]]:
     return [{"start": start, "end": end, "label": label} for start, end, label in spans]
 
 
+def _clashes(spans: Sequence[Span], *, nested: bool) -> bool:
+    """Tell whether two of the spans, which are in reading order, may not stand together."""
+    around: list[int] = []  # where the spans end that the next word is in, innermost last
+    for start, end, _ in spans:
+        while around and around[-1] <= start:
+            around.pop()
+        if around and (not nested or around[-1] < end):
+            return True
+        around.append(end)
+    return False
+
+
 def select(scored: Iterable[tuple[float, Span]], *, words: int, nested: bool) -> list[Span]:
     """Return the spans that may stand together, taken greedily by descending score, in reading order.
 
     With ``nested``, a span is dropped if it crosses (partly overlaps) one that was taken; else if it shares a word.
     The cost grows with the number of words in the spans, not with the square of the number of spans.
     """
+    scored = list(scored)
+    ordered = reading_order({span for _, span in scored})
+    if not _clashes(ordered, nested=nested):
+        return ordered
     furthest_end = [0] * (words + 1)
     nearest_start = [words] * (words + 1)
     taken_words = [False] * words

@@ -48,6 +48,23 @@ def from_tags(tags: Sequence[str]) -> list[Span]:
     return spans
 
 
+def from_path(path: Sequence[int], labels: Sequence[str]) -> list[Span]:
+    """Return the spans of legal IOB2 tags given by their numbers among :func:`tags_of` the labels.
+
+    Example:
+        >>> from_path([0, 1, 2, 3], ["NP", "VP"])
+        [(1, 3, 'NP'), (3, 4, 'VP')]
+    """
+    spans: list[Span] = []
+    for at, tag in enumerate(path):
+        if tag % 2:
+            spans.append((at, at + 1, labels[tag // 2]))
+        elif tag:
+            start, _, label = spans.pop()
+            spans.append((start, at + 1, label))
+    return spans
+
+
 @dataclass(frozen=True)
 class Legal:
     """Which tags may stand where.
@@ -59,6 +76,14 @@ class Legal:
 
     follows: NDArray[np.bool_]
     start: NDArray[np.bool_]
+
+    def holds(self, path: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Tell for each sentence whether its tags are legal.
+
+        Shapes: ``path`` (B, N), anything in the padding; ``lengths`` (B,); result (B,).
+        """
+        beyond = np.arange(1, path.shape[1]) >= lengths[:, None]
+        return self.start[path[:, 0]] & (self.follows[path[:, :-1], path[:, 1:]] | beyond).all(1)
 
 
 def legal_bio(tags: Sequence[str]) -> Legal:
@@ -101,15 +126,23 @@ class TagPaths:
         """
         if not self.crf and self.legal is None:
             return found["best"]
-        scores = found["scores"]
-        size = scores.shape[-1]
-        start, transitions, end = np.zeros(size), np.zeros((size, size)), None
+        scores, lengths = found["scores"], lengths_of(words)
         if self.crf:
-            start, transitions, end = found["start"], found["transitions"], found["end"]
-        if self.legal is not None:
-            start = np.where(self.legal.start, start, -np.inf)
-            transitions = np.where(self.legal.follows, transitions, -np.inf)
-        return best_paths(scores, lengths=lengths_of(words), start=start, transitions=transitions, end=end)
+            start, transitions = found["start"], found["transitions"]
+            if self.legal is not None:
+                start = np.where(self.legal.start, start, -np.inf)
+                transitions = np.where(self.legal.follows, transitions, -np.inf)
+            return best_paths(scores, lengths=lengths, start=start, transitions=transitions, end=found["end"])
+        assert self.legal is not None
+        # Where every word's best tag may stand, no sequence is better; only the others are looked for.
+        path = scores.argmax(-1)
+        path[np.arange(path.shape[1]) >= lengths[:, None]] = 0
+        broken = np.flatnonzero(~self.legal.holds(path, lengths))
+        if len(broken):
+            start = np.where(self.legal.start, 0.0, -np.inf)
+            transitions = np.where(self.legal.follows, 0.0, -np.inf)
+            path[broken] = best_paths(scores[broken], lengths=lengths[broken], start=start, transitions=transitions)
+        return path
 
 
 def best_paths(
@@ -134,22 +167,27 @@ def best_paths(
         [[0, 1, 2]]
     """
     batch, words, size = scores.shape
+    # Longest first: those that have a word at a place are then the first of all.
+    order = np.argsort(-lengths, kind="stable")
+    scores, lengths = scores[order], lengths[order]
+    longer = (lengths[:, None] > np.arange(words)).sum(0).tolist()
     arriving = np.ascontiguousarray(transitions.T.astype(scores.dtype))
     best = scores[:, 0] + start.astype(scores.dtype)
     sources = np.empty((words, batch, size), dtype=np.int64)
-    stay = np.arange(size)
     for t in range(1, words):
-        reached = best[:, None, :] + arriving
-        source = reached.argmax(-1)
-        here = (lengths > t)[:, None]
-        best = np.where(here, np.take_along_axis(reached, source[..., None], -1)[..., 0] + scores[:, t], best)
-        sources[t] = np.where(here, source, stay)
+        here = longer[t]
+        reached = best[:here, None, :] + arriving
+        sources[t, :here] = reached.argmax(-1)
+        best[:here] = reached.max(-1) + scores[:here, t]
     if end is not None:
         best = best + end.astype(scores.dtype)
-    path = np.empty((batch, words), dtype=np.int64)
-    path[:, -1] = best.argmax(-1)
     rows = np.arange(batch)
+    path = np.zeros((batch, words), dtype=np.int64)
+    path[rows, np.maximum(lengths, 1) - 1] = best.argmax(-1)
     for t in range(words - 1, 0, -1):
-        path[:, t - 1] = sources[t, rows, path[:, t]]
-    path[np.arange(words) >= lengths[:, None]] = 0
-    return path
+        here = longer[t]
+        path[:here, t - 1] = sources[t, rows[:here], path[:here, t]]
+    path[lengths == 0] = 0
+    found = np.empty_like(path)
+    found[order] = path
+    return found

@@ -7,7 +7,7 @@ from typing import Any
 
 from hiernlp.decoding._base import Annotation, Decoder, Found, Labels, Words, at
 from hiernlp.decoding._spans import as_annotation
-from hiernlp.decoding._tags import TagPaths, from_tags, tags_of
+from hiernlp.decoding._tags import TagPaths, from_path, tags_of
 
 
 class FlatSpans(Decoder):
@@ -18,15 +18,14 @@ class FlatSpans(Decoder):
 
     def __init__(self, *, options: Mapping[str, Any], labels: Labels) -> None:
         super().__init__(options=options, labels=labels)
-        self.tags = tags_of(labels["labels"])
-        self.paths = TagPaths(self.tags, crf=options["crf"], bio=True)
+        self.space = labels["labels"]
+        self.paths = TagPaths(tags_of(self.space), crf=options["crf"], bio=True)
 
     def __call__(self, found: Found, words: Words, *, probabilities: bool = False) -> list[Annotation]:
         chosen = self.paths(found, words)
         column = self.options["column"]
         spans = [
-            from_tags([self.tags[i] for i in path[: len(sentence)]])
-            for path, sentence in zip(chosen.tolist(), words, strict=True)
+            from_path(path[: len(sentence)], self.space) for path, sentence in zip(chosen.tolist(), words, strict=True)
         ]
         annotations: list[Annotation] = [{column: as_annotation(of_sentence)} for of_sentence in spans]
         if probabilities:

@@ -32,12 +32,17 @@ class NestedSpans(Decoder):
         starts = scores.shape[2]
         scored: list[list[tuple[float, Span]]] = [[] for _ in words]
         share_of: list[dict[tuple[int, int], float]] = [{} for _ in words]
-        for at in zip(*(places.tolist() for places in np.nonzero(scores > 0)), strict=True):
-            sentence, block, start, end = at
-            place = (block * starts + start, block * starts + end + 1)
-            scored[sentence].append((float(scores[at]), (*place, self.space[labels[at]])))
-            if share is not None:
-                share_of[sentence][place] = float(share[at])
+        at = np.nonzero(scores > 0)
+        sentences, blocks, begins, ends = at
+        begins, ends = blocks * starts + begins, blocks * starts + ends + 1
+        places = list(zip(begins.tolist(), ends.tolist(), strict=True))
+        for b, place, score, label in zip(
+            sentences.tolist(), places, scores[at].tolist(), labels[at].tolist(), strict=True
+        ):
+            scored[b].append((score, (*place, self.space[label])))
+        if share is not None:
+            for b, place, chance in zip(sentences.tolist(), places, share[at].tolist(), strict=True):
+                share_of[b][place] = chance
         column = self.options["column"]
         annotations: list[Annotation] = []
         for spans, forms, known in zip(scored, words, share_of, strict=True):

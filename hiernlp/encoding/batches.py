@@ -8,6 +8,8 @@ import numpy as np
 
 POOL = 50
 """Batches' worth of sentences that are sorted by length at a time."""
+PADDING = 1 / 16
+"""Share of the budget that padding may take in analysis: beyond it, another batch costs less than padding does."""
 
 
 def plan_batches(lengths: Sequence[int], *, budget: int, seed: int | None = None, epoch: int = 0) -> list[list[int]]:
@@ -19,7 +21,8 @@ def plan_batches(lengths: Sequence[int], *, budget: int, seed: int | None = None
     Args:
         lengths: number of subwords of each sentence, special ones included.
         budget: most subwords a batch, padding included.
-        seed: seed of the shuffling; None sorts all sentences by length, longest first, for evaluation and analysis.
+        seed: seed of the shuffling; None sorts all sentences by length, longest first, for evaluation and analysis, and
+            begins another batch where padding would take more than :data:`PADDING`.
         epoch: epoch number; another one gives another shuffling.
 
     Returns:
@@ -33,7 +36,7 @@ def plan_batches(lengths: Sequence[int], *, budget: int, seed: int | None = None
     if len(sizes) == 0:
         return []
     if seed is None:
-        return _cut(np.argsort(-sizes, kind="stable"), sizes, budget)
+        return _cut(np.argsort(-sizes, kind="stable"), sizes, budget, padding=PADDING * budget)
     generator = np.random.default_rng([seed, epoch])
     order = generator.permutation(len(sizes))
     pools = max(1, round(float(sizes.sum()) / (POOL * budget)))
@@ -43,14 +46,15 @@ def plan_batches(lengths: Sequence[int], *, budget: int, seed: int | None = None
     return [batches[i] for i in generator.permutation(len(batches))]
 
 
-def _cut(order: np.ndarray, sizes: np.ndarray, budget: int) -> list[list[int]]:
+def _cut(order: np.ndarray, sizes: np.ndarray, budget: int, *, padding: float = float("inf")) -> list[list[int]]:
     """Cut sentences, longest first, into batches: the first of a batch has its padded length."""
     batches: list[list[int]] = []
-    longest = 0
-    for i in order.tolist():
-        if batches and (len(batches[-1]) + 1) * longest <= budget:
+    longest = padded = 0
+    for i, size in zip(order.tolist(), sizes[order].tolist(), strict=True):
+        padded += longest - size
+        if batches and padded <= padding and (len(batches[-1]) + 1) * longest <= budget:
             batches[-1].append(i)
         else:
             batches.append([i])
-            longest = int(sizes[i])
+            longest, padded = size, 0
     return batches

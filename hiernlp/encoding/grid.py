@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,32 +53,90 @@ def lay_out(sentences: Sequence[Subwords], encoder: SubwordEncoder, *, pad_to_mu
         encoder: the subword encoder, which knows the special subwords and the size of a window.
         pad_to_multiple: pad windows to a multiple of this many subwords.
     """
-    plans = [plan_windows(s.lengths, size=encoder.size) for s in sentences]
-    bounds = [np.concatenate([[0], np.cumsum(s.lengths)]) for s in sentences]
-    sizes = [int(ends[b] - ends[a]) for ends, plan in zip(bounds, plans, strict=True) for a, b in plan.spans]
-    widest = max(sizes) + len(encoder.prefix) + len(encoder.suffix)
-    grid = Grid(
-        [len(s.lengths) for s in sentences],
-        rows=len(sizes),
-        width=-(-widest // pad_to_multiple) * pad_to_multiple,
-        padding=encoder.padding,
-        cased=sentences[0].cases is not None,
+    windows = [window for number, s in enumerate(sentences) for window in _windows(number, s, size=encoder.size)]
+    sizes = np.array([len(window.content.ids) for window in windows])
+    before, after = len(encoder.prefix), len(encoder.suffix)
+    width = -(-(int(sizes.max()) + before + after) // pad_to_multiple) * pad_to_multiple
+    column = np.arange(width)
+    inside = (column >= before) & (column < before + sizes[:, None])
+    ids = np.full(inside.shape, encoder.padding, dtype=np.int64)
+    ids[:, :before] = encoder.prefix
+    ids[inside] = _chained([window.content.ids for window in windows])
+    ids[np.arange(len(windows))[:, None], before + sizes[:, None] + np.arange(after)] = encoder.suffix
+
+    # All words of all windows one after the other: their window, which of the B * N words they are, and their place.
+    lengths = [len(sentence.lengths) for sentence in sentences]
+    most = max(lengths)
+    of_window = np.array([len(window.content.lengths) for window in windows])
+    begins = np.array([window.sentence * most + window.first for window in windows])
+    word = np.arange(of_window.sum()) + np.repeat(begins - np.cumsum(of_window) + of_window, of_window)
+    subwords = _chained([window.content.lengths for window in windows])
+    shift = np.arange(len(windows)) * width + before - np.cumsum(sizes) + sizes
+    place = np.cumsum(subwords) - subwords + np.repeat(shift, of_window)
+    counts = np.zeros((len(lengths), most), dtype=np.int64)
+    counts.flat[word] = subwords
+    first = np.zeros_like(counts)
+    read = slice(None) if len(windows) == len(lengths) else np.concatenate([window.read for window in windows])
+    first.flat[word[read]] = place[read]
+    belongs = np.full(inside.shape, counts.size, dtype=np.int64)
+    belongs[inside] = np.repeat(word, subwords)
+    cases = None
+    if sentences[0].cases is not None:
+        cases = np.zeros_like(ids)
+        cases[inside] = np.repeat(_chained([window.content.cases or [] for window in windows]), subwords)
+    return Layout(
+        ids=ids,
+        used=column < (sizes + before + after)[:, None],
+        present=np.arange(most) < np.array(lengths)[:, None],
+        first=first,
+        counts=counts,
+        belongs=belongs,
+        lengths=lengths,
+        cases=cases,
     )
-    row = 0
-    for number, (sentence, plan, ends) in enumerate(zip(sentences, plans, bounds, strict=True)):
-        for window, (a, b) in enumerate(plan.spans):
-            at = grid.put_special(row, 0, encoder.prefix)
-            home = np.flatnonzero(plan.home[a:b] == window)
-            content = sentence.ids[int(ends[a]) : int(ends[b])]
-            words = Subwords(content, sentence.lengths[a:b], sentence.cases and sentence.cases[a:b])
-            at = grid.put_words(row, at, words, sentence=number, first=a, read=home)
-            grid.put_special(row, at, encoder.suffix)
-            row += 1
-    return grid.layout()
+
+
+@dataclass(frozen=True)
+class _Window:
+    """Part of a sentence, or all of it, as it goes into one row.
+
+    Attributes:
+        sentence: number of the sentence.
+        first: number of the first of the words in its sentence.
+        content: the words' subwords.
+        read: which of the words are read in this row.
+    """
+
+    sentence: int
+    first: int
+    content: Subwords
+    read: NDArray[np.bool_]
+
+
+def _windows(number: int, sentence: Subwords, *, size: int) -> list[_Window]:
+    if len(sentence.ids) <= size:
+        return [_Window(number, 0, sentence, np.ones(len(sentence.lengths), dtype=bool))]
+    plan = plan_windows(sentence.lengths, size=size)
+    bounds = np.concatenate([[0], np.cumsum(sentence.lengths)]).tolist()
+    return [
+        _Window(
+            number,
+            a,
+            Subwords(
+                sentence.ids[bounds[a] : bounds[b]], sentence.lengths[a:b], sentence.cases and sentence.cases[a:b]
+            ),
+            plan.home[a:b] == window,
+        )
+        for window, (a, b) in enumerate(plan.spans)
+    ]
+
+
+def _chained(parts: Sequence[Sequence[int]]) -> NDArray[np.int64]:
+    return np.fromiter(chain.from_iterable(parts), dtype=np.int64, count=sum(map(len, parts)))
 
 
 class Grid:
-    """Rows of subwords under construction, with the words that they belong to.
+    """Rows of subwords under construction, part by part, with the words that they belong to.
 
     Args:
         lengths: number of words of each sentence.
@@ -113,7 +172,6 @@ class Grid:
         *,
         sentence: int,
         first: int = 0,
-        read: NDArray[np.int64] | None = None,
     ) -> int:
         """Put words into a row from place ``at`` on; return the place after them.
 
@@ -123,7 +181,6 @@ class Grid:
             words: the words' subwords.
             sentence: number of the sentence.
             first: number of the first of the words in its sentence.
-            read: which of the words are read in this row; None for all.
         """
         lengths = words.lengths
         end = at + len(words.ids)
@@ -135,9 +192,7 @@ class Grid:
             assert words.cases is not None
             self.cases[row, at:end] = np.repeat(words.cases, lengths)
         self.counts[sentence, numbers] = lengths
-        starts = row * self.ids.shape[1] + at + np.cumsum(lengths) - lengths
-        chosen = slice(None) if read is None else read
-        self.index[sentence, numbers[chosen]] = starts[chosen]
+        self.index[sentence, numbers] = row * self.ids.shape[1] + at + np.cumsum(lengths) - lengths
         return end
 
     def layout(self, *, token_types: NDArray[np.int64] | None = None, seconds: Sequence[int] | None = None) -> Layout:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +16,9 @@ from hiernlp.settings import Settings
 
 MOST_CHARACTERS = 1000
 """Characters of a word that are read; no tokenizer makes sense of more, and some take time that grows faster."""
+
+MOST_KNOWN = 50_000
+"""Words whose subwords are kept in memory."""
 
 
 class EncodingSettings(Settings):
@@ -108,6 +112,7 @@ class SubwordEncoder:
             raise HierNLPError("encoder.name: the tokenizer has no unknown, mask or padding subword")
         self.unknown: int = unknown
         self.padding: int = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
+        self._known: dict[str, list[int]] = {}
 
     @classmethod
     def from_pretrained(
@@ -141,40 +146,37 @@ class SubwordEncoder:
         A word that the tokenizer drops (zero-width characters, say) gets the unknown subword; a word of very many
         subwords keeps the first quarter of a window of them.
         """
-        if not sentences:
-            return []
+        known = self._subwords_of({word for words in sentences for word in words})
+        found: list[Subwords] = []
+        for words in sentences:
+            pieces = [known[word] for word in words]
+            cases = [case_of(word[:MOST_CHARACTERS]) for word in words] if self.letter_case else None
+            found.append(Subwords(list(chain.from_iterable(pieces)), list(map(len, pieces)), cases))
+        return found
+
+    def _subwords_of(self, words: set[str]) -> Mapping[str, list[int]]:
+        """Return the subwords by word.
+
+        Tokenizers encode each given word by itself, so that words met before need not be encoded again.
+        """
+        known = self._known
+        unseen = [word for word in words if word not in known]
+        if not unseen:
+            return known
+        if len(known) + len(unseen) > MOST_KNOWN:
+            # Another one, as a thread beside this one may be reading the old one.
+            known = self._known = {word: known[word] for word in words if word in known}
         encoded = self.tokenizer(
-            [[word[:MOST_CHARACTERS] for word in words] for words in sentences],
+            [[word[:MOST_CHARACTERS]] for word in unseen],
             is_split_into_words=True,
             add_special_tokens=False,
             return_attention_mask=False,
             return_token_type_ids=False,
             verbose=False,
         )
-        found = [
-            self._align(encoding.ids, encoding.word_ids, len(words))
-            for encoding, words in zip(encoded.encodings, sentences, strict=True)
-        ]
-        if not self.letter_case:
-            return found
-        return [
-            replace(subwords, cases=[case_of(word[:MOST_CHARACTERS]) for word in words])
-            for subwords, words in zip(found, sentences, strict=True)
-        ]
-
-    def _align(self, ids: list[int], word_ids: list[int | None], words: int) -> Subwords:
-        lengths = [0] * words
-        for word in word_ids:
-            if word is not None:
-                lengths[word] += 1
-        if len(ids) == sum(lengths) and words and min(lengths) > 0 and max(lengths) <= self.most_subwords:
-            return Subwords(ids, lengths)
-        of_word: list[list[int]] = [[] for _ in range(words)]
-        for subword, word in zip(ids, word_ids, strict=True):
-            if word is not None and len(of_word[word]) < self.most_subwords:
-                of_word[word].append(subword)
-        of_word = [subwords or [self.unknown] for subwords in of_word]
-        return Subwords([i for subwords in of_word for i in subwords], [len(subwords) for subwords in of_word])
+        for word, encoding in zip(unseen, encoded.encodings, strict=True):
+            known[word] = encoding.ids[: self.most_subwords] or [self.unknown]
+        return known
 
 
 def _special_ids(tokenizer: Any) -> tuple[list[int], list[int]]:  # noqa: ANN401

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import os
 import re
 import reprlib
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,17 +16,18 @@ import torch
 
 from hiernlp.corpora import SECOND
 from hiernlp.encoding.subwords import Subwords
-from hiernlp.errors import DataError, HierNLPError
+from hiernlp.errors import DataError, HierNLPError, did_you_mean
 from hiernlp.hub.folder import Bundle, load_bundle
 from hiernlp.inference._forks import stay_usable_after_forks
 from hiernlp.inference.document import Document, Level, Sentence
+from hiernlp.inference.precision import precisions
+from hiernlp.inference.precision._base import Precision
 from hiernlp.inference.segmenter import Segmentation, choose_segmenter, segmenting_task
 from hiernlp.inference.stream import LOOK_AHEAD, stream
 from hiernlp.kinds._base import Kind
 from hiernlp.prediction import choose_device, predict, predict_pairs
 from hiernlp.segmentation import Segment
 
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 BATCH_SUBWORDS = 1024
 """Most subwords a batch by default; about the best on processors, larger ones pay on GPUs."""
@@ -42,12 +46,16 @@ class Analyzer:
     Args:
         bundle: the model with all that is needed to use it.
         device: where to run; by default the accelerator that there is, or else the processor.
-        dtype: ``float32`` or ``bfloat16``.
+        precision: the numbers computed in, ``float32``, ``bfloat16`` or ``int8`` (:mod:`hiernlp.inference.precision`).
+        compile: compile the encoder's layers (``torch.compile``), which takes up to minutes when first used.
         segmentation: how raw text is split into sentences and words: by ``rules`` for the model's language, or as the
             model has ``learned`` it; by default as learnt, if it has.
 
+    The bundle's model stays as it is: another precision, or compiled layers, are those of a copy.
+
     Raises:
-        HierNLPError: there is no such device here, no such number format, or the model has learnt no segmentation.
+        HierNLPError: there is no such device here, or no such precision; the two or ``compile`` do not go together; the
+            model has learnt no segmentation.
     """
 
     def __init__(
@@ -55,16 +63,23 @@ class Analyzer:
         bundle: Bundle,
         *,
         device: str | None = None,
-        dtype: str = "float32",
+        precision: str = "float32",
+        compile: bool = False,  # noqa: A002 - as in recipes
         segmentation: Segmentation | None = None,
     ) -> None:
-        if dtype not in DTYPES:
-            raise HierNLPError(f"dtype: expected {' or '.join(DTYPES)}, found {dtype!r}")
+        on = choose_device(device)
+        chosen = _precision(precision, on, compiled=compile)
         stay_usable_after_forks()
         self.bundle = bundle
+        model = bundle.model.eval()
+        if compile or not chosen.holds(model):
+            model = chosen.convert(copy.deepcopy(model))
+        self.model = model.to(on)
+        if compile:
+            for encoder in self.model.scheme.encoders:
+                encoder.compile_layers()
         self._segmenting = segmenting_task(bundle)
-        self._segment = choose_segmenter(bundle, segmentation)
-        self.model = bundle.model.eval().to(device=choose_device(device), dtype=DTYPES[dtype])
+        self._segment = choose_segmenter(replace(bundle, model=self.model), segmentation)
         # What each column is said of, where its values do not tell: an empty list may be spans or labels.
         heads: list[Kind[Any, Any]] = list(self.model.heads.values())  # pyright: ignore[reportAssignmentType]
         self._levels: dict[str, Level] = {c: head.level for head in heads for c in head.columns(head.options)}
@@ -75,11 +90,12 @@ class Analyzer:
         folder: str | Path,
         *,
         device: str | None = None,
-        dtype: str = "float32",
+        precision: str = "float32",
+        compile: bool = False,  # noqa: A002
         segmentation: Segmentation | None = None,
     ) -> Analyzer:
         """Load a model folder or a hub model (see :func:`hiernlp.load`)."""
-        return cls(load_bundle(folder), device=device, dtype=dtype, segmentation=segmentation)
+        return cls(load_bundle(folder), device=device, precision=precision, compile=compile, segmentation=segmentation)
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -334,7 +350,10 @@ class Analyzer:
 
     def _subwords(self, sentences: list[list[str]]) -> list[Subwords]:
         # Lone surrogates are no characters, so that no tokenizer takes them: it sees a stand-in.
-        readable = [[_SURROGATE.sub("\ufffd", word) for word in words] for words in sentences]
+        readable = [
+            [_SURROGATE.sub("\ufffd", word) for word in words] if _SURROGATE.search(" ".join(words)) else words
+            for words in sentences
+        ]
         return self.bundle.encoder.encode(readable)
 
     def _annotate(
@@ -390,6 +409,29 @@ class Analyzer:
             )
         self.model.needed(tasks)
         return tasks
+
+
+def _precision(name: str, device: torch.device, *, compiled: bool) -> Precision:
+    """Return a precision that works on a device.
+
+    Raises:
+        HierNLPError: there is none of this name, or it does not go with the device or with compiled layers.
+    """
+    if name not in precisions.names():
+        known = ", ".join(precisions.names())
+        raise HierNLPError(
+            f"precision: expected one of {known}, found {name!r}{did_you_mean(name, precisions.names())}"
+        )
+    chosen: Precision = precisions.load(name)()
+    chosen.check(device)
+    if compiled and not chosen.compiles:
+        raise HierNLPError(f"compile: layers in {name} cannot be compiled; leave out one of the two")
+    compiler = os.environ.get("CXX", "g++")
+    if compiled and device.type == "cpu" and shutil.which(compiler) is None:
+        raise HierNLPError(
+            f"compile: torch.compile needs a C++ compiler, and {compiler!r} is not here; install one, or leave it out"
+        )
+    return chosen
 
 
 def _sentences(words: Any) -> list[list[str]]:  # noqa: ANN401 - whatever the user gave

@@ -44,7 +44,7 @@ class HierNLP(Pipe):
         entities: the column of spans that become ``Doc.ents``.
         batch_subwords: most subwords a batch, padding included.
         device: where to run; by default the accelerator that there is, or else the processor.
-        dtype: ``float32`` or ``bfloat16``.
+        precision: ``float32``, ``bfloat16`` or ``int8``.
 
     Example:
         >>> import spacy
@@ -64,7 +64,7 @@ class HierNLP(Pipe):
         entities: str = "entities",
         batch_subwords: int = BATCH_SUBWORDS,
         device: str | None = None,
-        dtype: str = "float32",
+        precision: str = "float32",
     ) -> None:
         self.name = name
         self.model = model
@@ -73,7 +73,7 @@ class HierNLP(Pipe):
         self.entities = entities
         self.batch_subwords = batch_subwords
         self.device = device
-        self.dtype = dtype
+        self.precision = precision
         self._analyzer: Analyzer | None = None
 
     @property
@@ -89,7 +89,7 @@ class HierNLP(Pipe):
                     f"the component {self.name!r} has no model; add it with config={{'model': 'a model folder'}}, or "
                     "load the pipeline from where it was saved"
                 )
-            self._analyzer = Analyzer.load(self.model, device=self.device, dtype=self.dtype)
+            self._analyzer = Analyzer.load(self.model, device=self.device, precision=self.precision)
         return self._analyzer
 
     def initialize(self, get_examples: Any = None, *, nlp: Language | None = None) -> None:  # noqa: ANN401, ARG002
@@ -135,7 +135,7 @@ class HierNLP(Pipe):
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> HierNLP:  # noqa: ARG002
         """Load the model from a folder that :meth:`to_disk` made."""
-        self._analyzer = Analyzer(load_bundle(ensure_path(path)), device=self.device, dtype=self.dtype)
+        self._analyzer = Analyzer(load_bundle(ensure_path(path)), device=self.device, precision=self.precision)
         return self
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:  # noqa: ARG002
@@ -189,7 +189,7 @@ def _places(doc: Doc, language: str) -> list[list[int]]:
         "entities": "entities",
         "batch_subwords": BATCH_SUBWORDS,
         "device": None,
-        "dtype": "float32",
+        "precision": "float32",
     },
 )
 def make_hiernlp(
@@ -202,7 +202,7 @@ def make_hiernlp(
     entities: str,
     batch_subwords: int,
     device: str | None,
-    dtype: str,
+    precision: str,
 ) -> HierNLP:
     """Make the component, as ``nlp.add_pipe("hiernlp", config=...)`` asks for it."""
     return HierNLP(
@@ -213,5 +213,5 @@ def make_hiernlp(
         entities=entities,
         batch_subwords=batch_subwords,
         device=device,
-        dtype=dtype,
+        precision=precision,
     )

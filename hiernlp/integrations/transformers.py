@@ -17,11 +17,14 @@ from hiernlp.encoding.pairs import PairBatch
 from hiernlp.errors import HierNLPError
 from hiernlp.hub.folder import Bundle, load_bundle, save_bundle
 from hiernlp.hub.push import push
-from hiernlp.inference.analyzer import DTYPES, Analyzer
+from hiernlp.inference.analyzer import Analyzer
 from hiernlp.prediction import choose_device
 
 MODEL_TYPE, TASK = "hiernlp", "hiernlp-analysis"
 """What ``config.json`` says, and the name of the pipeline."""
+
+FORMATS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+"""The precisions that are number formats of all weights, and so can be asked for as transformers does, by ``dtype``."""
 
 # What the Auto classes and pipelines hand on that means nothing here: no code lies in a folder that could be trusted.
 _MEANINGLESS = {
@@ -88,7 +91,7 @@ class HierNLPModel(PreTrainedModel):
         Args:
             pretrained_model_name_or_path: a model folder or a hub id.
             config: its configuration, if that is known already.
-            dtype: ``float32`` (also by ``auto``) or ``bfloat16``.
+            dtype: the precision, ``float32`` (also by ``auto``) or ``bfloat16``; :func:`hiernlp.load` has more.
             device_map: one device for all of the model, or ``auto`` for the accelerator that there is.
             attn_implementation: implementation of attention, by default the best that the encoder has.
             revision: branch, tag or commit on the hub.
@@ -119,8 +122,8 @@ class HierNLPModel(PreTrainedModel):
     @property
     def analyzer(self) -> Analyzer:
         """An analyzer of this model, on the device and in the number format that it has."""
-        named = next((name for name, dtype in DTYPES.items() if dtype == self.dtype), str(self.dtype))
-        return Analyzer(self.bundle, device=str(self.device), dtype=named)
+        named = next((name for name, dtype in FORMATS.items() if dtype == self.dtype), str(self.dtype))
+        return Analyzer(self.bundle, device=str(self.device), precision=named)
 
     def forward(self, batch: WordBatch | PairBatch, tasks: list[str] | None = None) -> dict[str, Any]:
         """Return what the tasks' heads give for a batch of the library's own (see ``hiernlp.model``)."""
@@ -232,9 +235,9 @@ def _number_format(dtype: str | torch.dtype | None) -> torch.dtype:
     named = str(dtype).removeprefix("torch.")
     if named in ("None", "auto"):
         return torch.float32
-    if named not in DTYPES:
-        raise HierNLPError(f"dtype: expected {' or '.join(DTYPES)}, found {named!r}")
-    return DTYPES[named]
+    if named not in FORMATS:
+        raise HierNLPError(f"dtype: expected {' or '.join(FORMATS)}, found {named!r}")
+    return FORMATS[named]
 
 
 def register() -> None:

@@ -6,7 +6,7 @@ Dimension letters used in this room: B batch, N words (padded), H hidden size of
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections import Counter
+from collections import ChainMap, Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -157,6 +157,26 @@ class Kind(nn.Module, ABC, Generic[Options, Output]):
         """
         return {}
 
+    def given_on_host(
+        self,
+        arrays: Mapping[str, Tensor],
+        choice: Mapping[str, np.ndarray],
+        words: Sequence[Sequence[str]],  # noqa: ARG002 - of kinds that save work by them
+        *,
+        probabilities: bool = False,
+    ) -> dict[str, Tensor]:
+        """Return what :meth:`given` does; here the choice may be looked at on the host, to save work.
+
+        Args:
+            arrays: what :meth:`arrays` returned.
+            choice: what the decoder chose, by name.
+            words: the words of each of the batch's sentences.
+            probabilities: whether annotations have probabilities.
+        """
+        device = next(iter(arrays.values())).device
+        chosen = {name: torch.as_tensor(values, device=device) for name, values in choice.items()}
+        return self.given({**arrays, **chosen}, probabilities=probabilities)
+
     @cached_property
     def decoder(self) -> Decoder:
         """The task's decoder."""
@@ -174,9 +194,8 @@ class Kind(nn.Module, ABC, Generic[Options, Output]):
         found = OnHost(arrays)
         choice = self.decoder.choose(found, words)
         if choice:
-            device = next(iter(arrays.values())).device
-            arrays |= {name: torch.as_tensor(chosen, device=device) for name, chosen in choice.items()}
-            arrays |= self.given(arrays, probabilities=probabilities)
+            given = self.given_on_host(arrays, choice, words, probabilities=probabilities)
+            found = ChainMap(choice, OnHost(given), found)  # pyright: ignore[reportArgumentType] - none is written to
         return self.decoder(found, words, probabilities=probabilities)
 
     @abstractmethod

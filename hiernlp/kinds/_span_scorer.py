@@ -53,6 +53,8 @@ class SpanLayout:
 
     def by_start(self, values: Tensor) -> Tensor:
         """Return values of words (B, N, ...) as (B, K, R, ...)."""
+        if self.ends == self.starts:
+            return values.unsqueeze(1)
         return _padded(values, self.blocks * self.starts).unflatten(1, (self.blocks, self.starts))
 
     def by_end(self, values: Tensor) -> Tensor:
@@ -131,12 +133,12 @@ class SpanScorer(nn.Module):
         layout = SpanLayout.of(words.shape[1], max_width=self.max_width)
         # Beyond either end of the sentence the neighbour is zero, however far the batch is padded.
         words = self.dropout(words).masked_fill(~mask.unsqueeze(-1), 0.0)
-        before, after = F.pad(words, (0, 0, 1, 0))[:, :-1], F.pad(words, (0, 0, 0, 1))[:, 1:]
-        first, last = self.boundaries(torch.cat([before, words, after], -1)).chunk(2, -1)
-        left = layout.by_start(self.pair(first))
-        left = left.unflatten(-1, (self.labels, -1)).transpose(2, 3).flatten(2, 3)
+        around = F.pad(words, (0, 0, 1, 1))
+        first, last = self.boundaries(torch.cat([around[:, :-2], words, around[:, 2:]], -1)).chunk(2, -1)
+        # Labels stay beside starts until the product is done: before it, all projections would be copied.
+        left = layout.by_start(self.pair(first)).unflatten(-1, (self.labels, -1)).flatten(2, 3)
         right = layout.by_end(F.pad(last, (0, 1), value=1.0))
-        pairs = (left @ right.transpose(-1, -2)).unflatten(2, (self.labels, layout.starts))
+        pairs = (left @ right.transpose(-1, -2)).unflatten(2, (layout.starts, self.labels)).transpose(2, 3)
         return pairs.float() + self._inside(words, layout) + self._width_bias(layout, words.device), layout
 
     def _inside(self, words: Tensor, layout: SpanLayout) -> Tensor:

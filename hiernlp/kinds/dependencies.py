@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -89,6 +90,7 @@ class Dependencies(Kind[DependenciesOptions, ArcScores]):
         self.relation_weight = nn.Parameter(torch.zeros(rel, len(self.space) * rel))
         self.relation_linear = nn.Linear(2 * rel, len(self.space))
         is_root = torch.tensor([label.split(":")[0] == ROOT for label in self.space])
+        self._roots = int(is_root.sum())
         self.register_buffer("is_root_relation", is_root, persistent=False)
         nn.init.xavier_uniform_(self.arc_weight)
         nn.init.normal_(self.root, std=0.02)
@@ -112,9 +114,10 @@ class Dependencies(Kind[DependenciesOptions, ArcScores]):
     def forward(self, words: Tensor, mask: Tensor) -> ArcScores:
         nodes = torch.cat([self.root.to(words.dtype).expand(words.shape[0], 1, -1), words], 1)
         parts = self.dropout(F.leaky_relu(self.project(nodes), 0.1)).split(self.widths, -1)
-        arc_dependent, relation_dependent = parts[0][:, 1:], parts[1][:, 1:]
+        relation_dependent = parts[1][:, 1:]
         arc_head, relation_head = parts[2], parts[3]
-        queries = arc_dependent @ self.arc_weight + self.arc_bias
+        # The root's row is cut off afterwards: cut off before, all others would be copied.
+        queries = F.linear(parts[0], self.arc_weight.t(), self.arc_bias)[:, 1:]
         arcs = (queries @ arc_head.transpose(1, 2)).float()
         size = arcs.shape[1]
         impossible = F.pad(~mask, (1, 0))[:, None, :] | F.pad(
@@ -138,6 +141,45 @@ class Dependencies(Kind[DependenciesOptions, ArcScores]):
         bilinear = (mixed @ chosen.unsqueeze(-1)).squeeze(-1)
         both = torch.cat([dependents, chosen], -1)
         return (bilinear + F.linear(both, linear.weight.to(kind), linear.bias.to(kind))).float()
+
+    @torch.no_grad()
+    def _scores_by_head(
+        self, dependents: Tensor, as_heads: Tensor, heads: NDArray[np.int64], lengths: Sequence[int]
+    ) -> Tensor:
+        """Return what :meth:`relation_scores` does, given heads that are known on the host.
+
+        Most words head nothing, and some head several: the product of weights and heads is taken once for each word
+        that is a head, which the loss, where nothing is read back, cannot do.
+
+        Shapes: ``heads`` (B, N); ``lengths`` (B,); result (B, N, C), 0 in the padding and, as nothing is left to choose
+        there, for words on the root if one relation alone is called ``root``.
+        """
+        batch, words = heads.shape
+        scored = np.arange(words) < np.asarray(lengths)[:, None]
+        if self._roots == 1:
+            scored &= heads != 0
+        inside = np.flatnonzero(scored)
+        if not len(inside):
+            return as_heads.new_zeros(batch, words, len(self.space), dtype=torch.float32)
+        nodes = (heads + np.arange(batch)[:, None] * (words + 1)).ravel()[inside]
+        # Words in order of their number among their head's dependents, and heads with most dependents first: the heads
+        # that have a k-th dependent are then the first of all, and no product has to be copied to its dependents.
+        number, rank = _among_siblings(nodes)
+        order = np.lexsort((rank, number))
+        counts = np.bincount(number).tolist()
+        places, nodes = (torch.from_numpy(found[order]).to(as_heads.device) for found in (inside, nodes))
+        words_of, chosen = dependents.flatten(0, 1)[places], as_heads.flatten(0, 1)[nodes]
+        weight = self.relation_weight.to(chosen.dtype).unflatten(1, (len(self.space), -1)).permute(1, 2, 0)
+        mixed = chosen[: counts[0]].expand(len(self.space), -1, -1) @ weight
+        parts = [
+            torch.einsum("nr,cnr->nc", of_each, mixed[:, :count])
+            for count, of_each in zip(counts, words_of.split(counts), strict=True)
+        ]
+        both, linear = torch.cat([words_of, chosen], -1), self.relation_linear
+        scores = torch.cat(parts) + F.linear(both, linear.weight.to(both.dtype), linear.bias.to(both.dtype))
+        found = scores.new_zeros(batch * words, len(self.space), dtype=torch.float32)
+        found[places] = scores.float()
+        return found.view(batch, words, -1)
 
     def targets(self, row: Row) -> Arrays | None:
         heads, relations = row.get(self.options.head), row.get(self.options.deprel)
@@ -177,11 +219,26 @@ class Dependencies(Kind[DependenciesOptions, ArcScores]):
 
         The relation ``root`` belongs to the root's dependent and to no other word.
         """
-        chosen = arrays["chosen"]
-        scores = self._relation_scores(arrays["dependents"], arrays["heads"], chosen)
+        scores = self._relation_scores(arrays["dependents"], arrays["heads"], arrays["chosen"])
+        return self._best_relations(scores, arrays["chosen"], probabilities=probabilities)
+
+    def given_on_host(
+        self,
+        arrays: Mapping[str, Tensor],
+        choice: Mapping[str, np.ndarray],
+        words: Sequence[Sequence[str]],
+        *,
+        probabilities: bool = False,
+    ) -> dict[str, Tensor]:
+        chosen, lengths = choice["chosen"], [len(sentence) for sentence in words]
+        scores = self._scores_by_head(arrays["dependents"], arrays["heads"], chosen, lengths)
+        heads = torch.as_tensor(chosen, device=scores.device)
+        return self._best_relations(scores, heads, probabilities=probabilities)
+
+    def _best_relations(self, scores: Tensor, chosen: Tensor, *, probabilities: bool) -> dict[str, Tensor]:
         to_root = (chosen == 0).unsqueeze(-1)
         forbidden = ~to_root & self.is_root_relation
-        if any(label.split(":")[0] == ROOT for label in self.space):
+        if self._roots:
             forbidden = forbidden | (to_root & ~self.is_root_relation)
         scores = scores.masked_fill(forbidden, float("-inf"))
         found = {"relations": scores.argmax(-1)}
@@ -293,3 +350,18 @@ class Dependencies(Kind[DependenciesOptions, ArcScores]):
             return {options.head: heads, options.deprel: [root, *map(relation_of, words[1:])]}
 
         return attach
+
+
+def _among_siblings(heads: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return each word's number among the words of its head, and its head's rank by the number of its words.
+
+    Example:
+        >>> [found.tolist() for found in _among_siblings(np.array([7, 4, 4, 4, 7]))]
+        [[0, 0, 1, 2, 1], [1, 0, 0, 0, 1]]
+    """
+    _, which, counts = np.unique(heads, return_inverse=True, return_counts=True)
+    rank = np.argsort(np.argsort(-counts, kind="stable"))[which]
+    number = np.empty_like(rank)
+    order = np.argsort(which, kind="stable")
+    number[order] = np.arange(len(heads)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return number, rank

@@ -322,7 +322,10 @@ def test_mistakes_of_analysis(cli: Cli, model: Path, tmp_path: Path) -> None:
     check_mistake(cli("analyze", model, text, *out, "-f", "jsn"), "did you mean 'json'")
     check_mistake(cli("analyze", model, text, *out, "--input", "txt"), "did you mean 'text'")
     check_mistake(cli("analyze", model, text, *out, "--tasks", "upso"), "did you mean 'upos'")
-    check_mistake(cli("analyze", model, text, *out, "--dtype", "half"), "dtype: expected float32 or bfloat16")
+    check_mistake(
+        cli("analyze", model, text, *out, "--precision", "half"), "precision: expected one of bfloat16, float32"
+    )
+    check_mistake(cli("evaluate", model, "--precision", "int4"), "did you mean 'int8'")
     check_mistake(cli("analyze", model, text, *out, "--picture", tmp_path / "x.gif"), ".png or .svg")
     check_mistake(cli("analyze", model, *out, "--picture", tmp_path / "x.svg"), "no sentence")
     check_mistake(cli("analyze", model, text, "-o", tmp_path), "expected a file, found a folder")

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hiernlp.decoding._spans import Span
-from hiernlp.decoding._tags import best_paths, from_tags, legal_bio, tags_of, to_tags
+from hiernlp.decoding._tags import TagPaths, best_paths, from_path, from_tags, legal_bio, tags_of, to_tags
 from hiernlp.errors import DataError
 
 LABELS = st.sampled_from(["a", "b", "B-a", "I-", "-", "", "O", "no\tspan", "名詞"])
@@ -38,6 +38,33 @@ def test_spans_to_tags_and_back(case: tuple[list[Span], int]) -> None:
     at = {tag: i for i, tag in enumerate(sorted(set(tags)))}
     assert legal.start[at[tags[0]]]
     assert all(legal.follows[at[a], at[b]] for a, b in itertools.pairwise(tags))
+
+
+@given(flat())
+def test_spans_of_numbers_are_those_of_tags(case: tuple[list[Span], int]) -> None:
+    spans, words = case
+    labels = sorted({label for _, _, label in spans})
+    numbers = {tag: i for i, tag in enumerate(tags_of(labels))}
+    assert from_path([numbers[tag] for tag in to_tags(spans, words=words)], labels) == spans
+
+
+@settings(max_examples=50)
+@given(st.lists(st.integers(0, 6), min_size=1, max_size=6), st.integers(0, 10**6), st.floats(0, 8))
+def test_tags_are_the_best_legal_ones_whether_or_not_each_words_best_are(
+    lengths: list[int], seed: int, outside: float
+) -> None:
+    tags = tags_of(["x", "y"])
+    scores = np.random.default_rng(seed).normal(size=(len(lengths), max(*lengths, 1), len(tags)))
+    scores[..., 0] += outside
+    legal = legal_bio(tags)
+    expected = best_paths(
+        scores,
+        lengths=np.array(lengths),
+        start=np.where(legal.start, 0.0, -np.inf),
+        transitions=np.where(legal.follows, 0.0, -np.inf),
+    )
+    found = TagPaths(tags, crf=False, bio=True)({"scores": scores}, [["w"] * n for n in lengths])
+    assert found.tolist() == expected.tolist()
 
 
 def test_legal_bio_by_hand() -> None:

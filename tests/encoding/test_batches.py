@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hiernlp.encoding.batches import plan_batches
+from hiernlp.encoding.batches import PADDING, plan_batches
 
 lengths = st.lists(st.integers(1, 60), max_size=200)
 
@@ -24,6 +26,18 @@ def test_a_partition_within_the_budget(sizes: list[int], budget: int, seed: int 
 def test_without_seed_longest_first(sizes: list[int], budget: int) -> None:
     order = [sizes[i] for batch in plan_batches(sizes, budget=budget) for i in batch]
     assert order == sorted(sizes, reverse=True)
+
+
+@given(lengths, st.integers(8, 2000))
+def test_in_analysis_padding_stays_small_and_batches_as_large_as_it_lets_them(sizes: list[int], budget: int) -> None:
+    def padding(batch: list[int]) -> int:
+        return sum(max(sizes[i] for i in batch) - sizes[i] for i in batch)
+
+    batches = plan_batches(sizes, budget=budget)
+    assert all(padding(batch) <= PADDING * budget for batch in batches)
+    for batch, after in pairwise(batches):
+        more = [*batch, after[0]]
+        assert padding(more) > PADDING * budget or len(more) * sizes[batch[0]] > budget
 
 
 def test_each_epoch_and_seed_is_another() -> None:

@@ -53,6 +53,27 @@ def check(encoder: SubwordEncoder, words: list[str]) -> None:
         at += length
 
 
+def test_words_are_encoded_as_the_tokenizer_encodes_them_among_others(encoder: SubwordEncoder) -> None:
+    sentences = [["cat", "dogs", "cat"], ["dogs", "unseen", *ODD], ["cat"]]
+    for words in sentences * 2:  # the second time all words are known
+        [found] = encoder.encode([words])
+        given = encoder.tokenizer([words], is_split_into_words=True, add_special_tokens=False).encodings[0]
+        of_word = [[i for i, at in zip(given.ids, given.word_ids, strict=True) if at == n] for n in range(len(words))]
+        expected = [ids[: encoder.most_subwords] or [encoder.unknown] for ids in of_word]
+        assert found.lengths == [len(ids) for ids in expected]
+        assert found.ids == [i for ids in expected for i in ids]
+
+
+def test_few_words_are_kept(encoder: SubwordEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hiernlp.encoding.subwords.MOST_KNOWN", 4)
+    words = ["cat", "dog", "cats", "dogs", "catdog", "dogcat", "cat"]
+    expected = [encoder.encode([[word]])[0] for word in words]
+    assert len(encoder._known) <= 4
+    [found] = encoder.encode([words])
+    assert found.ids == [i for one in expected for i in one.ids]
+    assert encoder.encode([[word] for word in words]) == expected
+
+
 def test_odd_words(encoder: SubwordEncoder) -> None:
     check(encoder, ["cat", *ODD, "x" * 10_000, "dog"])
     [found] = encoder.encode([["cat", "\u200b", "x" * 10_000]])

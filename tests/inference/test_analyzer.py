@@ -224,8 +224,25 @@ def test_threads_with_different_tasks(analyzer: Analyzer) -> None:
 
 
 def test_bfloat16(folder: Any) -> None:
-    analyzer = Analyzer(load_bundle(folder), device="cpu", dtype="bfloat16")
+    analyzer = Analyzer(load_bundle(folder), device="cpu", precision="bfloat16")
     assert {p.dtype for p in analyzer.model.parameters()} == {torch.bfloat16}
+    document = analyzer(SENTENCES, probabilities=True)
+    check_legal(document)
+    check_written(document)
+
+
+@pytest.mark.skipif("x86" not in torch.backends.quantized.supported_engines, reason="torch here has no int8 for x86")
+def test_int8_leaves_the_bundle_and_the_heads_as_they_are(folder: Any) -> None:
+    bundle = load_bundle(folder)
+    before = {name: value.clone() for name, value in bundle.model.state_dict().items()}
+    analyzer = Analyzer(bundle, device="cpu", precision="int8")
+    after = bundle.model.state_dict()
+    assert set(before) == set(after)
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert all(not isinstance(m, torch.nn.Linear) for e in analyzer.model.scheme.encoders for m in e.layers.modules())
+    assert {k for k in before if k.startswith("heads")} == {
+        k for k in analyzer.model.state_dict() if k.startswith("heads")
+    }
     document = analyzer(SENTENCES, probabilities=True)
     check_legal(document)
     check_written(document)
@@ -234,13 +251,14 @@ def test_bfloat16(folder: Any) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"dtype": "float8"}, "dtype: expected float32 or bfloat16, found 'float8'"),
+        ({"precision": "float23"}, "precision: expected one of .*, found 'float23'; did you mean 'float32'"),
+        ({"precision": "int8", "compile": True}, "compile: layers in int8 cannot be compiled"),
         ({"device": "gpu"}, "device: 'gpu' cannot be used here .*cpu always can"),
         ({"device": "cuda:99"}, "device: 'cuda:99' cannot be used here"),
         ({"device": "meta"}, "device: 'meta' cannot be used here"),
     ],
 )
-def test_unknown_devices_and_formats(folder: Any, settings: dict[str, str], message: str) -> None:
+def test_unknown_devices_and_formats(folder: Any, settings: dict[str, Any], message: str) -> None:
     with pytest.raises(HierNLPError, match=message) as error:
         Analyzer(load_bundle(folder), **settings)
     assert "\n" not in str(error.value)

@@ -80,6 +80,26 @@ def test_the_biaffine_forms_by_hand() -> None:
             assert scores[0, i, c].item() == pytest.approx(by_hand.item(), rel=1e-4, abs=1e-5)
 
 
+@settings(max_examples=30)
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=4), st.integers(0, 10**6))
+def test_relations_to_decoded_heads_score_as_those_to_gold_heads(lengths: list[int], seed: int) -> None:
+    kind = make()
+    torch.manual_seed(seed)
+    words = max(*lengths, 1)
+    output = outputs(torch.randn(len(lengths), words, words + 1), kind)
+    heads = torch.randint(0, words + 1, (len(lengths), words))
+    found = kind._scores_by_head(output.dependents, output.heads, heads.numpy(), lengths)
+    inside = torch.arange(words) < torch.tensor(lengths)[:, None]
+    scored = inside & (heads != 0)
+    torch.testing.assert_close(found[scored], kind.relation_scores(output, heads)[scored])
+    assert (found[~scored] == 0).all()
+    arrays = kind.arrays(output, probabilities=True)
+    anywhere = kind.given({**arrays, "chosen": heads}, probabilities=True)
+    here = kind.given_on_host(arrays, {"chosen": heads.numpy()}, [["w"] * n for n in lengths], probabilities=True)
+    for name in ("relations", "relation_shares"):
+        torch.testing.assert_close(here[name][inside], anywhere[name][inside])
+
+
 def test_no_word_heads_itself_and_padding_heads_nothing() -> None:
     kind = make()
     share = kind(torch.randn(2, 4, HIDDEN), masks(4, 2)).arcs.softmax(-1)
