@@ -72,6 +72,8 @@ class HierarchicalModel(nn.Module):
         pairs: how the tasks that compare the two sentences of a pair do so; their heads are built for its width.
         joined: tasks that read pairs of sentences together; those of ``pairs`` that are not among them read apart.
         without_dropout: tasks on pairs for which nothing is dropped out in the encoder while it reads them.
+        symmetric: tasks on pairs that answer alike if the two sentences are swapped; those that read pairs together
+            answer with the mean of the outputs of both orders.
         letter_case: whether the words' letter case is added to the embeddings; batches then hold it.
         reversed_tasks: tasks that work against what they read: the gradient of the states is turned round. How
             strongly, ``reversal`` says by task; it is 0 at first.
@@ -94,6 +96,7 @@ class HierarchicalModel(nn.Module):
         pairs: Mapping[str, PairReading] | None = None,
         joined: Collection[str] = (),
         without_dropout: Collection[str] = (),
+        symmetric: Collection[str] = (),
         letter_case: bool = False,
         reversed_tasks: Collection[str] = (),
     ) -> None:
@@ -104,6 +107,7 @@ class HierarchicalModel(nn.Module):
         self.joined = frozenset(joined)
         self.apart = frozenset(self.pairs) - self.joined
         self.without_dropout = frozenset(without_dropout)
+        self.symmetric = frozenset(symmetric)
         self.places = dict(places)
         self.feeds = tuple(feeds)
         self.reversal = dict.fromkeys(reversed_tasks, 0.0)
@@ -206,6 +210,7 @@ class HierarchicalModel(nn.Module):
                 pairs={new: self._reading(task) for task, new in names.items() if task in self.pairs},
                 joined=[new for task, new in names.items() if task in self.joined],
                 without_dropout=[new for task, new in names.items() if task in self.without_dropout],
+                symmetric=[new for task, new in names.items() if task in self.symmetric],
                 letter_case=self.case_embedding is not None,
                 reversed_tasks=[new for task, new in names.items() if task in self.reversal],
             )
@@ -302,16 +307,23 @@ class HierarchicalModel(nn.Module):
                 outputs[task] = self._judge(task, features, self._beliefs_on(task, outputs, dtype=features.dtype))
         return outputs
 
-    def read_joined(self, batch: WordBatch, *, tasks: Sequence[str], judged: Mapping[str, Any]) -> dict[str, Any]:
+    def read_joined(
+        self, batch: WordBatch, *, tasks: Sequence[str], judged: Mapping[str, Any], both_orders: bool = False
+    ) -> dict[str, Any]:
         """Return the results of tasks that read pairs together.
 
         Args:
             batch: each pair as one sentence.
             tasks: the tasks.
             judged: the results, for the same pairs, of the tasks that read them apart and feed these.
+            both_orders: whether a second half of the batch has the same pairs turned round, as symmetric tasks need it.
         """
         wanted = [task for task in self.needed(tasks) if task not in self.apart]
-        return self._run(batch, wanted, judged=judged)
+        if not both_orders:
+            return self._run(batch, wanted, judged=judged)
+        twice = {task: torch.cat([output, output]) for task, output in judged.items()}
+        found = self._run(batch, wanted, judged=twice, both_orders=True)
+        return {task: found[task].chunk(2)[0] for task in wanted if self.reads_pairs(task)}
 
     def show_layers(self, batch: WordBatch, *, visit: Callable[[int, Tensor], None]) -> None:
         """Run all layers to the top and show of each the words' states that a head placed there would read.
@@ -340,7 +352,12 @@ class HierarchicalModel(nn.Module):
         if together:
             assert batch.joined is not None
             with self._dropout_for(together):
-                outputs |= self.read_joined(batch.joined, tasks=together, judged=outputs)
+                outputs |= self.read_joined(
+                    batch.joined,
+                    tasks=together,
+                    judged=outputs,
+                    both_orders=len(batch.joined.lengths) > len(batch.lengths),
+                )
         return outputs
 
     def _dropout_for(self, tasks: Sequence[str]) -> AbstractContextManager[None]:
@@ -353,11 +370,13 @@ class HierarchicalModel(nn.Module):
         needed: Sequence[str],
         *,
         judged: Mapping[str, Any] | None = None,
+        both_orders: bool = False,
         show: Callable[[int, Tensor], None] | None = None,
     ) -> dict[str, Any]:
         """Run one pass of the encoder for some tasks.
 
         Tasks that read pairs apart give their sentences' vectors; ``judged`` are results of such tasks that feed these.
+        With ``both_orders`` the second half of the batch are the pairs of the first half turned round.
         With ``show``, which sees the words' states of each layer, the pass goes to the top.
         """
         outputs: dict[str, Any] = {}
@@ -382,18 +401,14 @@ class HierarchicalModel(nn.Module):
                     outputs[task] = self._reading(task).vectors(read, batch.word_mask)
                     continue
                 on_pairs = [*self._beliefs_on(task, judged or {}, dtype=read.dtype), *beliefs_on_pairs.pop(task, ())]
-                head: Kind[Any, Any] = self.heads[task]  # pyright: ignore[reportAssignmentType]
-                if task in self.pairs:
-                    output = self._judge(task, self._compared(task, read, batch), on_pairs)
-                else:
-                    output = head(sum(on_pairs, start=read), batch.word_mask)
+                output = self._answer(task, read, batch, on_pairs, both_orders=both_orders)
                 outputs[task] = output
                 belief = None
                 for feed in self.feeds:
                     if feed.source != task:
                         continue
                     if belief is None:
-                        belief = head.feedback(output)
+                        belief = self._head(task).feedback(output)
                     embedded = self._embedded(feed, belief, dtype=words.dtype)
                     if feed.target is None:
                         spread = batch.spread(embedded.expand(-1, words.shape[1], -1))
@@ -409,6 +424,21 @@ class HierarchicalModel(nn.Module):
             depths = dict.fromkeys(self.places, self.scheme.depth)
         self.scheme.run(batch, depths=depths, visit=visit)
         return outputs
+
+    def _answer(
+        self, task: str, read: Tensor, batch: WordBatch, beliefs: Sequence[Tensor], *, both_orders: bool
+    ) -> Any:  # noqa: ANN401
+        """Return what a head says of the words' states (B, N, H), and of beliefs on pairs if the rows are pairs."""
+        if task in self.pairs:
+            output = self._judge(task, self._compared(task, read, batch), beliefs)
+        else:
+            output = self._head(task)(sum(beliefs, start=read), batch.word_mask)
+        if both_orders and task in self.symmetric:
+            return (output + output.roll(len(output) // 2, 0)) / 2
+        return output
+
+    def _head(self, task: str) -> Kind[Any, Any]:
+        return self.heads[task]  # pyright: ignore[reportReturnType]
 
     def _cased(self, batch: WordBatch, states: Tensor) -> Tensor | None:
         """Return the embeddings (W, T, H) with those of the words' letter case, or None where it is not read."""
@@ -430,15 +460,14 @@ class HierarchicalModel(nn.Module):
     def _judge(self, task: str, features: Tensor, beliefs: Iterable[Tensor]) -> Any:  # noqa: ANN401
         """Return what a head says of pairs' features (P, 1, F) to which beliefs on the pairs are added."""
         features = sum(beliefs, start=features)
-        head: Kind[Any, Any] = self.heads[task]  # pyright: ignore[reportAssignmentType]
-        return head(features, torch.ones(features.shape[:2], dtype=torch.bool, device=features.device))
+        return self._head(task)(features, torch.ones(features.shape[:2], dtype=torch.bool, device=features.device))
 
     def _beliefs_on(self, target: str, judged: Mapping[str, Any], *, dtype: torch.dtype) -> Iterator[Tensor]:
         """Yield the embedded beliefs of tasks that read pairs apart and feed a task's head."""
         for feed in self.feeds:
             if feed.target == target and feed.source in judged and feed.source in self.apart:
-                head: Kind[Any, Any] = self.heads[feed.source]  # pyright: ignore[reportAssignmentType]
-                yield self._embedded(feed, head.feedback(judged[feed.source]), dtype=dtype)
+                belief = self._head(feed.source).feedback(judged[feed.source])
+                yield self._embedded(feed, belief, dtype=dtype)
 
     def _embedded(self, feed: Feed, belief: Tensor, *, dtype: torch.dtype) -> Tensor:
         """Return the expected label embedding, shape (B, N, H) or (B, 1, H), or (P, 1, F) for the head of a pair."""
@@ -467,6 +496,11 @@ class HierarchicalModel(nn.Module):
                     f"feeds: {feed.source!r} judges pairs of sentences, so that only the head of another task on pairs "
                     f"can read its beliefs, not {repr(feed.target) if feed.target else 'the encoder'}"
                 )
+            if feed.target in self.symmetric & self.joined and feed.source not in self.symmetric:
+                raise HierNLPError(
+                    f"feeds: {feed.target!r} must not tell the two sentences apart, but {feed.source!r}, which feeds "
+                    "it, does; turn the feed round, or let `pair` of both be alike"
+                )
             if feed.source in self.joined and feed.target not in self.joined:
                 raise HierNLPError(
                     f"feeds: {feed.source!r} reads pairs together and is computed after {feed.target!r}, which reads "
@@ -474,8 +508,7 @@ class HierarchicalModel(nn.Module):
                 )
 
     def _loss(self, task: str, output: Any, targets: Targets) -> Tensor:  # noqa: ANN401
-        head: Kind[Any, Any] = self.heads[task]  # pyright: ignore[reportAssignmentType]
-        return head.loss(output, targets.tensors)
+        return self._head(task).loss(output, targets.tensors)
 
     def _read(self, task: str, words: Tensor, kept: Mapping[int, Tensor], beliefs: Mapping[str, Tensor]) -> Tensor:
         """Return what a task's head reads, shape (B, N, H)."""

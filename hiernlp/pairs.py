@@ -43,12 +43,21 @@ class PairSettings(Settings):
     not of the other makes them differ, so that features of differences are larger in training than in analysis. Tasks
     that read pairs in the same way share one run of the encoder and must agree."""
 
+    symmetric: bool = False
+    """Together only: read each pair in both orders, and judge it by the mean of the two outputs, so that swapping the
+    sentences changes nothing. What is read together then takes twice the time."""
+
     @model_validator(mode="after")
     def _something_is_compared(self) -> Self:
         if self.encode == "together" and self.pool and not self.features:
             raise ValueError(
                 "`pool` says how each of two sentences that are compared becomes a vector; with `encode: together` add "
                 "`features`, or leave `pool` out: the kind's own `pool` then reads both sentences as one"
+            )
+        if self.symmetric and self.encode == "apart":
+            raise ValueError(
+                "`symmetric` is for `encode: together`; sentences read apart are compared alike in both orders unless "
+                "`features` has `difference`, `first` or `second`"
             )
         return self
 
@@ -60,7 +69,9 @@ class PairSettings(Settings):
     @property
     def is_symmetric(self) -> bool:
         """Whether swapping the two sentences changes nothing."""
-        return self.encode == "apart" and not {*(self.features or ())} & {"difference", "first", "second"}
+        if self.encode == "together":
+            return self.symmetric
+        return not {*(self.features or ())} & {"difference", "first", "second"}
 
 
 class PairReading(nn.Module):

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from hiernlp.encoding.batches import plan_batches
 from hiernlp.encoding.collate import collate
-from hiernlp.encoding.joined import Pair, distinct
+from hiernlp.encoding.joined import Pair, distinct, turned
 from hiernlp.encoding.pairs import collate_joined
 from hiernlp.encoding.subwords import EncodingSettings, SubwordEncoder, Subwords
 from hiernlp.errors import HierNLPError
@@ -117,6 +117,7 @@ def predict_pairs(
     needed = model.needed(tasks)
     apart = [task for task in needed if task in model.apart]
     joined = [task for task in needed if task in model.joined]
+    both_orders = any(task in model.symmetric for task in joined)
     layout = {"mean": encoding.subword == "mean", "pad_to_multiple": encoding.pad_to_multiple}
     device = next(model.parameters()).device
 
@@ -154,9 +155,13 @@ def predict_pairs(
             chosen = range(start, min(start + JUDGED, len(pairs)))
             decode(judge(chosen), chosen)
         sizes = [len(first.ids) + len(second.ids) + encoder.joint.special for first, second in pairs] if joined else []
-        for chosen in plan_batches(sizes, budget=budget):
-            batch = collate_joined([pairs[i] for i in chosen], encoder, **layout).to(device, non_blocking=True)
-            decode(model.read_joined(batch, tasks=joined, judged=judge(chosen)), chosen)
+        for chosen in plan_batches(sizes, budget=max(1, budget // (1 + both_orders))):
+            rows = [pairs[i] for i in chosen]
+            batch = collate_joined([*rows, *turned(rows)] if both_orders else rows, encoder, **layout)
+            outputs = model.read_joined(
+                batch.to(device, non_blocking=True), tasks=joined, judged=judge(chosen), both_orders=both_orders
+            )
+            decode(outputs, chosen)
     return found
 
 

@@ -16,16 +16,12 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import subprocess
-import sys
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
-from importlib.metadata import version
+from collections.abc import Iterator
 from pathlib import Path
-from statistics import mean, stdev
 from typing import Any
 
 import yaml
+from _cases import evaluated, hiernlp, made_by, spread, trained, write
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "auxiliary.md"
 LABELLED = 500
@@ -54,10 +50,7 @@ def main() -> None:
     folder = arguments.output.resolve() / name
     folder.mkdir(parents=True, exist_ok=True)
     text = CASES[arguments.case](arguments, folder)
-    packages = ("torch", "transformers", "accelerate")
-    made = f"{datetime.now(UTC):%Y-%m-%d}, {', '.join(f'{p} {version(p)}' for p in packages)}"
-    command = "python " + " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
-    write(arguments.page, name, f"{text}\nMade by `{command}` ({made}).\n")
+    write(arguments.page, name, f"{text}\n{made_by()}\n")
     print(text)
 
 
@@ -215,49 +208,6 @@ def documents_of(file: Path) -> Iterator[str]:
             head.append(line)
     if text:
         yield "".join([*head, *text])
-
-
-def trained(recipe: Path, model: Path, seed: str) -> None:
-    log = model / "training" / "log.jsonl"
-    last = json.loads(log.read_text(encoding="utf-8").splitlines()[-1]) if log.is_file() else {}
-    if last.get("event") == "end" and last["reason"] != "interrupted":
-        return
-    resume = ["--resume"] if (model / "training" / "state").exists() else []
-    hiernlp("train", str(recipe), "--output", str(model), "--set", f"training.seed={seed}", *resume)
-
-
-def evaluated(model: Path, corpus: Path, *, task: str) -> float:
-    kept = model / "training" / f"{corpus.stem}.json"
-    if not kept.is_file():
-        command = [sys.executable, "-m", "hiernlp.cli", "evaluate", str(model), "--corpus", str(corpus), "--json"]
-        done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
-        if done.returncode:
-            sys.exit(done.returncode)
-        kept.write_text(done.stdout, encoding="utf-8")
-    found = json.loads(kept.read_text(encoding="utf-8"))["tasks"][task]
-    return found["values"][found["main"]]
-
-
-def hiernlp(*arguments: str) -> None:
-    done = subprocess.run([sys.executable, "-m", "hiernlp.cli", *arguments], check=False)
-    if done.returncode:
-        sys.exit(done.returncode)
-
-
-def spread(values: Sequence[float]) -> str:
-    if not values:
-        return "–"
-    return f"{mean(values):.2f}" + (f" ± {stdev(values):.2f}" if len(values) > 1 else "")
-
-
-def write(page: Path, case: str, text: str) -> None:
-    """Write what is between a case's marks; a case that has none gets them at the page's end."""
-    begin, end = f"<!-- {case}: begin -->", f"<!-- {case}: end -->"
-    before = page.read_text(encoding="utf-8") if page.exists() else ""
-    if begin not in before:
-        before = f"{before.rstrip()}\n\n{begin}\n{end}\n"
-    head, rest = before.split(begin, 1)
-    page.write_text(f"{head}{begin}\n{text}{end}{rest.split(end, 1)[1]}", encoding="utf-8")
 
 
 CASES = {"sst2": sst2, "gum": gum, "genre": genre}

@@ -43,6 +43,7 @@ def build(
     entailment: str = "apart",
     shortcut: bool = False,
     without_dropout: Sequence[str] = (),
+    symmetric: Sequence[str] = (),
 ) -> HierarchicalModel:
     """Return tags on layer 1, relatedness of pairs on layer 3 and entailment on layer 4.
 
@@ -87,6 +88,7 @@ def build(
         pairs={"related": related} | ({"entails": entails} if compares else {}),
         joined=() if entailment == "apart" else ("entails",),
         without_dropout=without_dropout,
+        symmetric=symmetric,
     )
     return model.eval()
 
@@ -129,6 +131,7 @@ def test_relatedness_is_symmetric_and_entailment_is_not() -> None:
     assert PairSettings().is_symmetric
     assert not PairSettings(features=["difference"]).is_symmetric
     assert not PairSettings(encode="together").is_symmetric
+    assert PairSettings(encode="together", symmetric=True).is_symmetric
 
 
 FEEDS = [
@@ -286,7 +289,52 @@ def test_beliefs_of_pairs_read_together_reach_what_is_compared() -> None:
     assert not torch.allclose(plain["entails"], stirred["entails"], atol=1e-4)
 
 
+@pytest.mark.parametrize("entailment", ["together", "compared"])
+def test_pairs_read_in_both_orders_are_judged_by_the_mean(entailment: str) -> None:
+    feeds = [FEEDS[0], FEEDS[2]]
+    plain = run(stir(build(feeds, entailment=entailment)))
+    model = stir(build(feeds, entailment=entailment, symmetric=["related", "entails"]))
+    batch = collate_pairs(PAIRS, FakeTokenizer(), apart=True, joined=True, both_orders=True, mean=True)  # type: ignore[arg-type]
+    with torch.no_grad():
+        found = model(batch, tasks=["related", "entails"])
+    torch.testing.assert_close(found["related"], plain["related"])
+    assert len(found["entails"]) == len(PAIRS)
+    # The first two pairs are one pair in both orders.
+    torch.testing.assert_close(found["entails"][0], found["entails"][1])
+    torch.testing.assert_close(found["entails"][0], (plain["entails"][0] + plain["entails"][1]) / 2)
+    predicted = predict_pairs(
+        model,
+        PAIRS,
+        WORDS,
+        encoder=FakeTokenizer(),  # type: ignore[arg-type]
+        encoding=ENCODING,
+        tasks=["entails"],
+        budget=40,
+        probabilities=True,
+    )
+    for annotation, scores in zip(predicted, found["entails"], strict=True):
+        shares = annotation["entails"]["entails_probability"]
+        assert list(shares.values()) == pytest.approx(scores.softmax(-1).tolist(), abs=1e-5)
+
+
+def test_what_is_read_in_one_order_goes_on_beside_what_is_read_in_both() -> None:
+    plain = run(build(entailment="together"))
+    batch = collate_pairs(PAIRS, FakeTokenizer(), apart=True, joined=True, both_orders=True, mean=True)  # type: ignore[arg-type]
+    with torch.no_grad():
+        found = build(entailment="together")(batch, tasks=["related", "entails"])
+    for task, scores in plain.items():
+        torch.testing.assert_close(found[task], scores)
+
+
+def test_a_task_that_tells_sentences_apart_feeds_none_that_must_not() -> None:
+    feed = Feed("related", "entails", detached=False)
+    with pytest.raises(HierNLPError, match="'entails' must not tell the two sentences apart, but 'related'"):
+        build([feed], entailment="together", pair={"features": ["difference"]}, symmetric=["entails"])
+
+
 def test_options_that_would_be_ignored_are_refused() -> None:
+    with pytest.raises(ValidationError, match="`symmetric` is for `encode: together`"):
+        PairSettings(symmetric=True)
     with pytest.raises(ValidationError, match="add `features`, or leave `pool` out"):
         PairSettings(encode="together", pool="max")
     assert PairSettings(encode="together", pool="max", features=["product"]).compares

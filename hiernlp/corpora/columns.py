@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 from pydantic import Field, model_validator
 
 from hiernlp.corpora._base import FileReader
+from hiernlp.corpora._escapes import unescaped
 from hiernlp.corpora._files import TextLines, bare_lines
 from hiernlp.corpora._schema import Row, Shape, missing_if_empty
 from hiernlp.corpora._tags import Scheme, TagError, spans_from_tags
@@ -40,6 +41,9 @@ class ColumnsOptions(Settings):
     """A line whose first column is this begins a document and is no word; null for none."""
     missing: str | None = None
     """What stands for a missing annotation, such as ``_``."""
+    escapes: Literal["ptb"] | None = None
+    """How words are escaped: as in the Penn Treebank (``-LRB-`` for a bracket, ``1\\/4``, quotation marks of two
+    characters). They are read as they stand in text, which is what pretrained encoders and users know."""
 
     @model_validator(mode="after")
     def _columns_agree(self) -> ColumnsOptions:
@@ -156,6 +160,8 @@ class Columns(FileReader[ColumnsOptions]):
 
         row: Row = {"file": file, "line": sentence.line, "document": sentence.document}
         row["words"] = [cells[options.columns["words"]] for cells in sentence.cells]
+        if options.escapes == "ptb":
+            row["words"] = [unescaped(word) for word in row["words"]]
         if "" in row["words"]:
             fail("expected a word, found an empty column", row["words"].index(""))
         for name, index in options.columns.items():

@@ -35,6 +35,11 @@ def distinct(pairs: Sequence[Pair]) -> tuple[list[Subwords], list[tuple[int, int
     return sentences, places
 
 
+def turned(pairs: Sequence[Pair]) -> list[Pair]:
+    """Return pairs with the second sentence first."""
+    return [(second, first) for first, second in pairs]
+
+
 def lay_out_joined(pairs: Sequence[Pair], encoder: SubwordEncoder, *, pad_to_multiple: int = 1) -> Layout:
     """Lay out each pair as one sentence of all its words, with the tokenizer's special subwords between the two.
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from hiernlp.encoding.collate import WordBatch, as_batch, collate
-from hiernlp.encoding.joined import Pair, distinct, lay_out_joined
+from hiernlp.encoding.joined import Pair, distinct, lay_out_joined, turned
 from hiernlp.encoding.subwords import SubwordEncoder
 
 
@@ -23,7 +23,8 @@ class PairBatch:
     Attributes:
         apart: the different sentences, if any task reads pairs apart.
         places: where the two sentences of each pair are among them, shape (P, 2).
-        joined: each pair as one sentence of all its words, if any task reads pairs together.
+        joined: each pair as one sentence of all its words, if any task reads pairs together; where it has twice as
+            many rows as there are pairs, the second half are the same pairs turned round.
         lengths: number of words of each pair, on the host.
     """
 
@@ -61,6 +62,7 @@ def collate_pairs(
     *,
     apart: bool,
     joined: bool,
+    both_orders: bool = False,
     mean: bool = False,
     pad_to_multiple: int = 1,
 ) -> PairBatch:
@@ -71,14 +73,16 @@ def collate_pairs(
         encoder: the subword encoder.
         apart: lay out the different sentences by themselves.
         joined: lay out both sentences of a pair in one row.
+        both_orders: let the joined pairs be followed by the same pairs turned round.
         mean: read a word at all its subwords, not at its first one.
         pad_to_multiple: pad rows to a multiple of this many subwords.
     """
     sentences, places = distinct(pairs)
+    rows = [*pairs, *turned(pairs)] if both_orders else pairs
     return PairBatch(
         apart=collate(sentences, encoder, mean=mean, pad_to_multiple=pad_to_multiple) if apart else None,
         places=torch.tensor(places),
-        joined=collate_joined(pairs, encoder, mean=mean, pad_to_multiple=pad_to_multiple) if joined else None,
+        joined=collate_joined(rows, encoder, mean=mean, pad_to_multiple=pad_to_multiple) if joined else None,
         lengths=[len(first.lengths) + len(second.lengths) for first, second in pairs],
     )
 

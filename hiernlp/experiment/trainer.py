@@ -66,6 +66,7 @@ def build_trainer(
         bundle.encoding,
         apart=len(bundle.model.apart) > 0,
         joined=len(bundle.model.joined) > 0,
+        both_orders=len(bundle.model.symmetric & bundle.model.joined) > 0,
         corruptions=experiment.corruptions,
     )
     return Trainer(

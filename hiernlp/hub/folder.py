@@ -95,6 +95,7 @@ def build_model(
     pairs: dict[str, PairReading] = {}
     joined: list[str] = []
     without_dropout: list[str] = []
+    symmetric: list[str] = []
     for name, task in tasks.items():
         kind = kinds.load(task.kind)
         options = validate(kind.Options, task.options, path=f"tasks.{name}.options")
@@ -105,6 +106,8 @@ def build_model(
                 joined.append(name)
             if not settings.dropout:
                 without_dropout.append(name)
+            if settings.is_symmetric:
+                symmetric.append(name)
             if settings.compares:
                 pairs[name] = PairReading(size, settings)
                 size = pairs[name].size
@@ -118,6 +121,7 @@ def build_model(
         pairs=pairs,
         joined=joined,
         without_dropout=without_dropout,
+        symmetric=symmetric,
         letter_case=letter_case,
         reversed_tasks=reversed_tasks,
     )

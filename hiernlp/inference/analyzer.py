@@ -13,6 +13,7 @@ from hiernlp.encoding.joined import Pair
 from hiernlp.encoding.subwords import Subwords
 from hiernlp.errors import HierNLPError
 from hiernlp.hub.folder import Bundle, load_bundle
+from hiernlp.inference._forks import stay_usable_after_forks
 from hiernlp.inference.base import BaseAnalyzer
 from hiernlp.inference.segmenter import Segmentation
 from hiernlp.kinds._base import Kind
@@ -25,7 +26,8 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 class Analyzer(BaseAnalyzer):
     """Analyses text with a trained model.
 
-    Safe to call from several threads at once, with the same or with different tasks.
+    Safe to call from several threads at once, with the same or with different tasks, and in processes forked from this
+    one, which compute on one thread each.
 
     Args:
         bundle: the model with all that is needed to use it.
@@ -50,6 +52,7 @@ class Analyzer(BaseAnalyzer):
     ) -> None:
         if dtype not in DTYPES:
             raise HierNLPError(f"dtype: expected {' or '.join(DTYPES)}, found {dtype!r}")
+        stay_usable_after_forks()
         self.bundle = bundle
         heads: dict[str, Kind[Any, Any]] = dict(bundle.model.heads.items())  # pyright: ignore[reportAssignmentType]
         super().__init__(

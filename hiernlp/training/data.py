@@ -127,6 +127,7 @@ class BatchBuilder:
         encoding: how words are read and lengths padded.
         apart: whether any task reads pairs of sentences apart.
         joined: whether any task reads pairs of sentences together.
+        both_orders: whether any of these reads them in both orders.
         corruptions: how the sentences are changed for tasks with a view of their own.
     """
 
@@ -136,6 +137,7 @@ class BatchBuilder:
     encoding: EncodingSettings
     apart: bool = False
     joined: bool = False
+    both_orders: bool = False
     corruptions: Mapping[str, Corruption] = field(default_factory=dict)
 
     def __call__(self, corpus: str, indices: Sequence[int], *, tasks: Sequence[str] | None = None) -> TrainingBatch:
@@ -150,6 +152,7 @@ class BatchBuilder:
                 self.encoder,
                 apart=self.apart,
                 joined=self.joined,
+                both_orders=self.both_orders,
                 mean=mean,
                 pad_to_multiple=multiple,
             )

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from hiernlp.corpora._escapes import unescaped
 from hiernlp.corpora.columns import Columns, ColumnsOptions
 from hiernlp.errors import DataError
 
@@ -71,6 +72,20 @@ def test_missing_values():
     assert [row["tag"] for row in rows] == [[None, "X"], None]
     assert rows[0]["words"] == ["a", "_"]
     assert rows_of("a\t\nb\tX\n", separator="\t", missing="")[0]["tag"] == [None, "X"]
+
+
+def test_escapes_of_the_penn_treebank_are_undone_where_that_is_asked_for():
+    text = "``\tA\n-LRB-\tA\n1\\/4\tA\n\\*\\*\tA\n-lrb-x\tA\n''\tA\n-RCB-\tA\n"
+    written = ["``", "-LRB-", "1\\/4", "\\*\\*", "-lrb-x", "''", "-RCB-"]
+    assert rows_of(text)[0]["words"] == written
+    assert rows_of(text, escapes="ptb")[0]["words"] == ['"', "(", "1/4", "**", "-lrb-x", '"', "}"]
+
+
+@given(st.text(st.characters(blacklist_characters="\\`", blacklist_categories=["Cs"]), min_size=1))
+def test_words_without_escapes_stay(word):
+    if not (word == "''" or (word.startswith("-") and word.endswith("B-"))):
+        assert unescaped(word) == word
+    assert unescaped(unescaped(word)) == unescaped(word)
 
 
 def test_heads_are_numbers_and_checked():
