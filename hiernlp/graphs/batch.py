@@ -26,8 +26,8 @@ class GraphBatch:
     read: Tensor | None = None
     counts: Tensor | None = None
     cases: Tensor | None = None
-    token_types: None = None
-    of_second: None = None
+    token_types: Tensor | None = None
+    of_second: Tensor | None = None
 
     def pool(self, states: Tensor) -> Tensor:
         """Return the words' states (B, N, H) given the subwords' states (W, T, H)."""

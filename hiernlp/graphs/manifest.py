@@ -73,9 +73,8 @@ class Manifest(Settings):
     """The size in bytes of every other file of the folder."""
 
     def graph_for(self, depth: int, *, probabilities: bool) -> Graph:
-        """Return the graph that computes no more than ``depth`` layers, and all tasks up to there."""
-        fitting = [graph for graph in self.graphs if graph.probabilities == probabilities and graph.depth == depth]
-        return fitting[0]
+        """Return the graph of all tasks up to a layer on which one ends."""
+        return next(g for g in self.graphs if g.depth == depth and g.probabilities == probabilities)
 
 
 def is_exported(folder: str | Path) -> bool:

@@ -48,6 +48,9 @@ def make_bundle(recipe_data: Callable[..., dict[str, Any]], tmp_path_factory: py
 
     def make(tasks: list[str], *, feeds: list[dict[str, Any]] | None = None, **encoding: Any) -> Bundle:
         data = recipe_data(tasks, feeds=feeds)
+        if "mood" in tasks:
+            options = {"column": "mood", "pool": "attention", "order": ["plain", "happy"]}
+            data["tasks"]["mood"] = {"kind": "ordinal_labels", "options": options, "place": 4}
         data["encoding"] = encoding
         run = Run(validate_recipe(data), tmp_path_factory.mktemp("graphs") / "model")
         return shaken(run.experiment.bundle)
