@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from hiernlp.graphs.analyzer import OnnxAnalyzer
     from hiernlp.inference.analyzer import Analyzer
     from hiernlp.inference.segmenter import Segmentation
 
-__all__ = ["load", "register"]
+__all__ = ["load", "load_exported", "register"]
 
 
 def load(
@@ -46,6 +47,26 @@ def load(
     from hiernlp.inference.analyzer import Analyzer  # noqa: PLC0415 - torch and transformers take seconds
 
     return Analyzer.load(folder, device=device, precision=precision, compile=compile, segmentation=segmentation)
+
+
+def load_exported(
+    folder: str | Path, *, threads: int | None = None, segmentation: Segmentation | None = None
+) -> OnnxAnalyzer:
+    """Load an analyzer from a folder of ONNX graphs that ``hiernlp export`` made; torch is not needed.
+
+    Args:
+        folder: the folder.
+        threads: most threads of one run; by default one for each core.
+        segmentation: how raw text is split into sentences and words (see :func:`load`).
+
+    Raises:
+        ModelFolderError: the folder is missing, incomplete or damaged.
+        NotInstalledError: onnxruntime or tokenizers is absent.
+        HierNLPError: the model has learnt no segmentation, and that is asked for.
+    """
+    from hiernlp.graphs.analyzer import OnnxAnalyzer  # noqa: PLC0415 - numpy and pydantic take a moment
+
+    return OnnxAnalyzer(folder, threads=threads, segmentation=segmentation)
 
 
 def register() -> None:

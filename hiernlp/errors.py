@@ -42,6 +42,11 @@ class NotInstalledError(HierNLPError):
     """An optional library is needed for what was asked."""
 
 
+def unknown_task(task: str, tasks: Iterable[str]) -> HierNLPError:
+    """Return the error that a model has no task of this name."""
+    return HierNLPError(f"there is no task {task!r} in this model{did_you_mean(task, tasks)}")
+
+
 def did_you_mean(name: str, options: Iterable[str]) -> str:
     """Return the end of a sentence that names close matches, or else all the options.
 

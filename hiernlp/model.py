@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from hiernlp.encoding.collate import WordBatch
 from hiernlp.encoding.letter_case import CASES
 from hiernlp.encoding.pairs import PairBatch
-from hiernlp.errors import HierNLPError, did_you_mean
+from hiernlp.errors import HierNLPError, unknown_task
 from hiernlp.kinds._base import Kind, Targets
 from hiernlp.modules import ByTask, HeldBack, ScalarMix, scale_gradient, without_dropout, zero_linear
 from hiernlp.pairs import PairReading
@@ -161,7 +161,7 @@ class HierarchicalModel(nn.Module):
         """
         for task in tasks:
             if task not in self.places:
-                raise HierNLPError(f"there is no task {task!r} in this model{did_you_mean(task, self.places)}")
+                raise unknown_task(task, self.places)
         needed = set(tasks)
         for task in reversed(self._order):
             if task in needed:
@@ -185,28 +185,44 @@ class HierarchicalModel(nn.Module):
         for task in self.needed(list(tasks)):
             if task not in tasks:
                 raise HierNLPError(f"the task {task!r} feeds tasks that are to be kept, so that it must be kept, too")
-        kept = [task for task in self.places if task in tasks]
+        return self._of({task: task for task in self.places if task in tasks})
+
+    def renamed(self, names: Mapping[str, str]) -> HierarchicalModel:
+        """Return a model whose tasks have other names, and which shares all parameters with this one.
+
+        Args:
+            names: the new name of every task.
+        """
+        return self._of({task: names[task] for task in self.places})
+
+    def _of(self, names: Mapping[str, str]) -> HierarchicalModel:
+        """Return a model of the tasks that ``names`` holds, under new names, which shares their parameters."""
+        kept = [f for f in self.feeds if f.source in names and (f.target is None or f.target in names)]
         # What is made here is replaced below; on this device it takes neither memory nor random numbers.
         with torch.device("meta"):
             model = HierarchicalModel(
                 self.scheme,
-                heads={task: self.heads[task] for task in kept},  # pyright: ignore[reportArgumentType]
-                places={task: self.places[task] for task in kept},
-                feeds=[f for f in self.feeds if f.source in kept and (f.target is None or f.target in kept)],
-                shortcuts=[task for task in kept if task in self.shortcuts],
-                pairs={task: self._reading(task) for task in kept if task in self.pairs},
-                joined=[task for task in kept if task in self.joined],
-                without_dropout=[task for task in kept if task in self.without_dropout],
-                symmetric=[task for task in kept if task in self.symmetric],
+                heads={new: self.heads[task] for task, new in names.items()},  # pyright: ignore[reportArgumentType]
+                places={new: self.places[task] for task, new in names.items()},
+                feeds=[
+                    replace(f, source=names[f.source], target=None if f.target is None else names[f.target])
+                    for f in kept
+                ],
+                shortcuts=[new for task, new in names.items() if task in self.shortcuts],
+                pairs={new: self._reading(task) for task, new in names.items() if task in self.pairs},
+                joined=[new for task, new in names.items() if task in self.joined],
+                without_dropout=[new for task, new in names.items() if task in self.without_dropout],
+                symmetric=[new for task, new in names.items() if task in self.symmetric],
                 letter_case=self.case_embedding is not None,
-                reversed_tasks=[task for task in kept if task in self.reversal],
+                reversed_tasks=[new for task, new in names.items() if task in self.reversal],
             )
         model.case_embedding = self.case_embedding
-        for key in model.label_embeddings:
-            model.label_embeddings[key] = self.label_embeddings[key]
+        for old, new in zip(kept, model.feeds, strict=True):
+            model.label_embeddings[_safe(new.key)] = self.label_embeddings[_safe(old.key)]
         for mine, theirs in ((model.shortcuts, self.shortcuts), (model.mixes, self.mixes), (model.norms, self.norms)):
-            for task in mine:
-                mine[task] = theirs[task]
+            for task, new in names.items():
+                if new in mine:
+                    mine[new] = theirs[task]
         return model.train(self.training)
 
     def own_parameters(self, task: str) -> list[nn.Parameter]:

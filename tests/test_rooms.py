@@ -37,6 +37,7 @@ ORDER = [
     "comparison",
     "insight",
     "inference",
+    "graphs",
     "integrations",
     "server",
     "cli",

@@ -413,6 +413,25 @@ def prune(
 
 
 @app.command()
+def export(
+    model: Annotated[str, typer.Argument(help="A model folder or a hub id.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The folder of graphs to make.")],
+    tasks: Annotated[
+        str | None,
+        typer.Option(help="Tasks to export, separated by commas; by default all. What feeds them comes along."),
+    ] = None,
+    check: Annotated[
+        Path | None,
+        typer.Option(help="A text file to check the graphs on; by default sentences of the bundled sample."),
+    ] = None,
+) -> None:
+    """Export a model as ONNX graphs, which run without torch, and check that they say what it says."""
+    from hiernlp.cli.exporting import export_command  # noqa: PLC0415
+
+    export_command(model, output, tasks=_names(tasks), text=check)
+
+
+@app.command()
 def tasks() -> None:
     """List the bundled tasks."""
     from hiernlp.cli.listing import list_tasks  # noqa: PLC0415

@@ -11,11 +11,11 @@ from hiernlp.cli._quiet import quiet
 
 quiet()
 
-import hiernlp  # noqa: E402
+from hiernlp.cli._analyzers import open_analyzer  # noqa: E402
 from hiernlp.errors import DataError, HierNLPError, did_you_mean  # noqa: E402
 from hiernlp.figures import check_path  # noqa: E402
 from hiernlp.files import replaced_file  # noqa: E402
-from hiernlp.inference.analyzer import Analyzer  # noqa: E402
+from hiernlp.inference.base import BaseAnalyzer  # noqa: E402
 from hiernlp.inference.document import Document  # noqa: E402
 from hiernlp.inference.sources import STANDARD_INPUT  # noqa: E402
 from hiernlp.inference.sources.conllu import READER  # noqa: E402
@@ -50,13 +50,7 @@ def analyze_command(
     if output is not None and output.is_dir():
         raise HierNLPError(f"--output {output}: expected a file, found a folder")
     texts = [(file, _read(file)) for file in files]
-    analyzer = hiernlp.load(
-        model,
-        device=device,
-        precision=precision,
-        compile=compiled,
-        segmentation=segmentation,  # pyright: ignore[reportArgumentType]
-    )
+    analyzer = open_analyzer(model, device=device, precision=precision, compiled=compiled, segmentation=segmentation)
     documents = [
         _analyze(analyzer, file, text, input_format, tasks=tasks, probabilities=probabilities) for file, text in texts
     ]
@@ -77,7 +71,7 @@ def analyze_command(
 
 
 def _analyze(
-    analyzer: Analyzer, file: str, text: str, input_format: str, *, tasks: list[str] | None, probabilities: bool
+    analyzer: BaseAnalyzer, file: str, text: str, input_format: str, *, tasks: list[str] | None, probabilities: bool
 ) -> Document:
     if input_format == "pairs":
         return analyzer.pairs(_pairs(text, _name(file)), tasks=tasks, probabilities=probabilities)

@@ -11,12 +11,12 @@ from hiernlp.cli._quiet import quiet as quiet_libraries
 
 quiet_libraries()
 
-import torch  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.progress import Progress, TextColumn, TimeElapsedColumn  # noqa: E402
 
-import hiernlp  # noqa: E402
+from hiernlp.cli._analyzers import open_analyzer  # noqa: E402
 from hiernlp.errors import HierNLPError, did_you_mean  # noqa: E402
+from hiernlp.graphs.manifest import is_exported  # noqa: E402
 from hiernlp.inference.bulk import Done, Shard, annotate  # noqa: E402
 from hiernlp.inference.sinks import format_of, formats  # noqa: E402
 from hiernlp.inference.sources import SourceOptions, open_inputs, read_inputs  # noqa: E402
@@ -57,9 +57,9 @@ def annotate_command(
         raise HierNLPError(f"--output {own}: expected a file, found a folder")
     given = {key: value for key, value in options.items() if value is not None}
     files = open_inputs(inputs, form=input_format, options=SourceOptions.model_validate(given))
-    if device is None and share.of > 1 and torch.cuda.is_available():
-        device = f"cuda:{int(os.environ.get('LOCAL_RANK', '0')) % torch.cuda.device_count()}"
-    analyzer = hiernlp.load(model, device=device, precision=precision, compile=compiled)
+    if device is None and share.of > 1 and not is_exported(model):
+        device = _own_device()
+    analyzer = open_analyzer(model, device=device, precision=precision, compiled=compiled)
     settings = {
         "model": model,
         "inputs": [file.name for file in files],
@@ -97,6 +97,15 @@ def annotate_command(
         sys.stderr.write(f"{own}: finished, nothing was left to do\n")
     if done is not None and done.skipped:
         sys.stderr.write(f"{own}: {done.skipped:,} records were left out; {own.name}.errors.jsonl says which and why\n")
+
+
+def _own_device() -> str | None:
+    """Return the GPU of this process among those of this machine; None if there is no GPU."""
+    import torch  # noqa: PLC0415 - heavy
+
+    if not torch.cuda.is_available():
+        return None
+    return f"cuda:{int(os.environ.get('LOCAL_RANK', '0')) % torch.cuda.device_count()}"
 
 
 def _speed(done: Done, start: float) -> float:

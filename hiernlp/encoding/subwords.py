@@ -75,6 +75,45 @@ class JointLayout:
         return len(self.before) + len(self.between) + len(self.after)
 
 
+@dataclass(frozen=True)
+class SpecialSubwords:
+    """The subwords of a tokenizer that stand for no word.
+
+    Attributes:
+        prefix: those before one sentence.
+        suffix: those after it.
+        joint: those around and between two sentences.
+        unknown: the one that stands for a word that the tokenizer maps to nothing.
+        padding: the one that fills rows up.
+    """
+
+    prefix: list[int]
+    suffix: list[int]
+    joint: JointLayout
+    unknown: int
+    padding: int
+
+    @classmethod
+    def of(cls, tokenizer: Any) -> SpecialSubwords:  # noqa: ANN401 - a class per tokenizer
+        """Return those of a tokenizer of transformers.
+
+        Raises:
+            HierNLPError: no subword can stand for an unknown word.
+        """
+        prefix, suffix = _special_ids(tokenizer)
+        stand_ins = (tokenizer.unk_token_id, tokenizer.mask_token_id, tokenizer.pad_token_id)
+        unknown = next((i for i in stand_ins if i is not None), None)
+        if unknown is None:
+            raise HierNLPError("encoder.name: the tokenizer has no unknown, mask or padding subword")
+        return cls(
+            prefix,
+            suffix,
+            joint=_joint_layout(tokenizer) or JointLayout(prefix, [*suffix, *prefix], suffix),
+            unknown=unknown,
+            padding=tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0,
+        )
+
+
 class SubwordEncoder:
     """A fast tokenizer with what is needed to lay out its subwords.
 
@@ -82,6 +121,7 @@ class SubwordEncoder:
         tokenizer: a fast tokenizer of transformers.
         limit: most subwords in one run of the encoder, special ones included.
         letter_case: whether the model reads the words' letter case, too.
+        special: the tokenizer's special subwords, where they are known; by default it is asked for them.
 
     Raises:
         HierNLPError: the tokenizer is slow, or has no subword that can stand for an unknown word.
@@ -93,6 +133,7 @@ class SubwordEncoder:
         *,
         limit: int,
         letter_case: bool = False,
+        special: SpecialSubwords | None = None,
     ) -> None:
         if not tokenizer.is_fast:
             raise HierNLPError(
@@ -101,17 +142,11 @@ class SubwordEncoder:
         self.tokenizer = tokenizer
         self.limit = limit
         self.letter_case = letter_case
-        prefix, suffix = _special_ids(tokenizer)
-        self.prefix, self.suffix = prefix, suffix
-        self.joint = _joint_layout(tokenizer) or JointLayout(prefix, [*suffix, *prefix], suffix)
-        self.size = limit - len(prefix) - len(suffix)
+        self.special = special or SpecialSubwords.of(tokenizer)
+        self.prefix, self.suffix, self.joint = self.special.prefix, self.special.suffix, self.special.joint
+        self.unknown, self.padding = self.special.unknown, self.special.padding
+        self.size = limit - len(self.prefix) - len(self.suffix)
         self.most_subwords = max(1, self.size // 4)
-        stand_ins = (tokenizer.unk_token_id, tokenizer.mask_token_id, tokenizer.pad_token_id)
-        unknown = next((i for i in stand_ins if i is not None), None)
-        if unknown is None:
-            raise HierNLPError("encoder.name: the tokenizer has no unknown, mask or padding subword")
-        self.unknown: int = unknown
-        self.padding: int = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
         self._known: dict[str, list[int]] = {}
 
     @classmethod

@@ -4,40 +4,29 @@ from __future__ import annotations
 
 import copy
 import os
-import re
-import reprlib
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, final
 
 import torch
 
-from hiernlp.corpora import SECOND
+from hiernlp.decoding._base import Annotation
+from hiernlp.encoding.joined import Pair
 from hiernlp.encoding.subwords import Subwords
-from hiernlp.errors import DataError, HierNLPError, did_you_mean
+from hiernlp.errors import HierNLPError, did_you_mean
 from hiernlp.hub.folder import Bundle, load_bundle
 from hiernlp.inference._forks import stay_usable_after_forks
-from hiernlp.inference.document import Document, Level, Sentence
+from hiernlp.inference.base import BaseAnalyzer
 from hiernlp.inference.precision import precisions
 from hiernlp.inference.precision._base import Precision
-from hiernlp.inference.segmenter import Segmentation, choose_segmenter, segmenting_task
-from hiernlp.inference.stream import LOOK_AHEAD, stream
+from hiernlp.inference.segmenter import Segmentation
 from hiernlp.kinds._base import Kind
 from hiernlp.prediction import choose_device, predict, predict_pairs
-from hiernlp.segmentation import Segment
-
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
-BATCH_SUBWORDS = 1024
-"""Most subwords a batch by default; about the best on processors, larger ones pay on GPUs."""
-
-Input = str | Sequence[str] | Sequence[Sequence[str]] | Sequence[Mapping[str, Any]]
-"""What is analysed as one document: raw text, the words of one sentence, several sentences of words, or rows in the
-annotation schema."""
 
 
-class Analyzer:
+@final
+class Analyzer(BaseAnalyzer):
     """Analyses text with a trained model.
 
     Safe to call from several threads at once, with the same or with different tasks, and in processes forked from this
@@ -58,6 +47,8 @@ class Analyzer:
             model has learnt no segmentation.
     """
 
+    out_of_memory = (MemoryError, torch.OutOfMemoryError)
+
     def __init__(
         self,
         bundle: Bundle,
@@ -71,6 +62,14 @@ class Analyzer:
         chosen = _precision(precision, on, compiled=compile)
         stay_usable_after_forks()
         self.bundle = bundle
+        heads: dict[str, Kind[Any, Any]] = dict(bundle.model.heads.items())  # pyright: ignore[reportAssignmentType]
+        super().__init__(
+            tasks=bundle.model.tasks,
+            encoder=bundle.encoder,
+            levels={task: dict.fromkeys(head.columns(head.options), head.level) for task, head in heads.items()},
+            language=bundle.language,
+            segmentation=segmentation,
+        )
         model = bundle.model.eval()
         if compile or not chosen.holds(model):
             model = chosen.convert(copy.deepcopy(model))
@@ -78,11 +77,6 @@ class Analyzer:
         if compile:
             for encoder in self.model.scheme.encoders:
                 encoder.compile_layers()
-        self._segmenting = segmenting_task(bundle)
-        self._segment = choose_segmenter(replace(bundle, model=self.model), segmentation)
-        # What each column is said of, where its values do not tell: an empty list may be spans or labels.
-        heads: list[Kind[Any, Any]] = list(self.model.heads.values())  # pyright: ignore[reportAssignmentType]
-        self._levels: dict[str, Level] = {c: head.level for head in heads for c in head.columns(head.options)}
 
     @classmethod
     def load(
@@ -97,318 +91,51 @@ class Analyzer:
         """Load a model folder or a hub model (see :func:`hiernlp.load`)."""
         return cls(load_bundle(folder), device=device, precision=precision, compile=compile, segmentation=segmentation)
 
-    @property
-    def tasks(self) -> tuple[str, ...]:
-        """The tasks that the model answers, bottom-up."""
-        return self.model.tasks
+    def reads_pairs(self, task: str) -> bool:
+        return self.model.reads_pairs(task)
 
-    def depth(self, tasks: Sequence[str] | None = None) -> int:
-        """Return how many layers a request for these tasks computes, by default for all."""
-        return self.model.depth_of(self.model.needed(self.tasks if tasks is None else self._checked(tasks)))
+    def _depth(self, tasks: Sequence[str]) -> int:
+        return self.model.depth_of(self.model.needed(tasks))
 
-    def segments(self, text: str, *, batch_subwords: int = BATCH_SUBWORDS) -> list[Segment]:
-        """Split raw text into sentences and words, with their places in it.
-
-        Args:
-            text: any text.
-            batch_subwords: most subwords a batch, padding included, where the model splits.
-        """
-        return self._segment(text, batch_subwords=batch_subwords)
-
-    def __call__(
+    def _predict(
         self,
-        text: Input,
+        sentences: Sequence[Subwords],
+        words: Sequence[Sequence[str]],
         *,
-        tasks: Sequence[str] | None = None,
-        probabilities: bool = False,
-        batch_subwords: int = BATCH_SUBWORDS,
-    ) -> Document:
-        """Analyse raw text, the words of one sentence, several sentences of words, or rows (see :meth:`rows`).
-
-        Args:
-            text: a string is split into sentences and words, as ``segmentation`` said.
-            tasks: the tasks wanted, by default all that read one sentence; no layer above the deepest of them is
-                computed.
-            probabilities: whether annotations have probabilities, as ``<column>_probability``.
-            batch_subwords: most subwords a batch, padding included.
-
-        Raises:
-            HierNLPError: there is no such task, or it reads pairs; the words are not strings, or a sentence has none.
-        """
-        tasks = self.checked(tasks)
-        split = self.split(text, batch_subwords=batch_subwords)
-        (document,) = self.annotate([split], tasks=tasks, probabilities=probabilities, batch_subwords=batch_subwords)
-        return document
-
-    def rows(
-        self,
-        rows: Iterable[Mapping[str, Any]],
-        *,
-        tasks: Sequence[str] | None = None,
-        probabilities: bool = False,
-        batch_subwords: int = BATCH_SUBWORDS,
-    ) -> Document:
-        """Analyse sentences in the annotation schema, as the readers give them; what they hold besides is kept.
-
-        Raises:
-            HierNLPError: there is no such task, or a sentence has no words.
-        """
-        return self(list(rows), tasks=tasks, probabilities=probabilities, batch_subwords=batch_subwords)
-
-    def documents(
-        self,
-        texts: Iterable[Input],
-        *,
-        tasks: Sequence[str] | None = None,
-        probabilities: bool = False,
-        batch_subwords: int = BATCH_SUBWORDS,
-    ) -> list[Document]:
-        """Analyse several inputs together, one document each; their sentences share batches.
-
-        Args:
-            texts: each what a call of the analyzer takes, or rows as :meth:`rows` does.
-            tasks: the tasks wanted, by default all that read one sentence.
-            probabilities: whether annotations have probabilities, as ``<column>_probability``.
-            batch_subwords: most subwords a batch, padding included.
-
-        Raises:
-            HierNLPError: there is no such task, or it reads pairs; an input is no text and no words, and which.
-        """
-        tasks = self.checked(tasks)
-        split: list[Document] = []
-        for number, text in enumerate(texts, start=1):
-            try:
-                split.append(self.split(text, batch_subwords=batch_subwords))
-            except HierNLPError as error:
-                raise DataError(f"input {number}: {error}") from None
-        return self.annotate(split, tasks=tasks, probabilities=probabilities, batch_subwords=batch_subwords)
-
-    def stream(
-        self,
-        texts: Iterable[Input],
-        *,
-        tasks: Sequence[str] | None = None,
-        probabilities: bool = False,
-        batch_tokens: int = BATCH_SUBWORDS,
-        look_ahead: int = LOOK_AHEAD,
-        on_error: Literal["raise", "skip"] = "raise",
-        report: Callable[[int, HierNLPError], None] | None = None,
-    ) -> Iterator[Document]:
-        """Analyse any number of inputs in bounded memory and yield their documents in order (see :mod:`.stream`).
-
-        Args:
-            texts: as for :meth:`documents`; no more than ``look_ahead`` of them are held at a time, and fewer where
-                they are long.
-            tasks: the tasks wanted, by default all that read one sentence.
-            probabilities: whether annotations have probabilities, as ``<column>_probability``.
-            batch_tokens: most subwords a batch, padding included.
-            look_ahead: most inputs whose sentences are sorted by length and analysed together.
-            on_error: whether an input that cannot be analysed ends the stream, when all before it have been yielded,
-                or is left out.
-            report: told of each input left out its number, counted from 1, and what is wrong; by default it is logged.
-
-        Raises:
-            HierNLPError: there is no such task, or it reads pairs; with ``raise``, an input cannot be analysed.
-        """
-        return stream(
-            self,
-            texts,
-            tasks=self.checked(tasks),
-            probabilities=probabilities,
-            batch_tokens=batch_tokens,
-            look_ahead=look_ahead,
-            on_error=on_error,
-            report=report,
-        )
-
-    def checked(self, tasks: Sequence[str] | None) -> list[str] | None:
-        """Return names of tasks on single sentences as a list; None, which stands for all of them, stays.
-
-        Raises:
-            HierNLPError: there is no such task, it reads pairs, or no task reads single sentences.
-        """
-        found = tasks if tasks is None else self._checked(tasks)
-        self._wanted(found)
-        return found
-
-    def split(self, text: Input, *, batch_subwords: int = BATCH_SUBWORDS) -> Document:
-        """Return the sentences and words of an input, not yet annotated.
-
-        Args:
-            text: what a call of the analyzer takes.
-            batch_subwords: most subwords a batch, padding included, where the model splits.
-
-        Raises:
-            HierNLPError: it is no text, its words are not strings, or a sentence has none.
-        """
-        if isinstance(text, str):
-            return Document(
-                text,
-                [
-                    Sentence(
-                        s.words,
-                        text=text[s.start : s.end],
-                        start=s.start,
-                        end=s.end,
-                        word_starts=s.starts,
-                        word_ends=s.ends,
-                        multiword=s.multiword,
-                    )
-                    for s in self.segments(text, batch_subwords=batch_subwords)
-                ],
-            )
-        rows: list[dict[str, Any]] = []
-        if isinstance(text, Sequence) and text and isinstance(text[0], Mapping):
-            rows = [dict(row) for row in text]  # pyright: ignore[reportArgumentType,reportCallIssue,reportAssignmentType]
-            text = [row["words"] for row in rows]
-        words = _sentences(text)
-        rows = rows or [{"words": sentence} for sentence in words]
-        return self._document(rows, words, [{}] * len(words))
-
-    def annotate(
-        self,
-        documents: Sequence[Document],
-        *,
-        tasks: Sequence[str] | None = None,
-        probabilities: bool = False,
-        batch_subwords: int = BATCH_SUBWORDS,
-    ) -> list[Document]:
-        """Return documents that :meth:`split` made with their annotations.
-
-        Raises:
-            HierNLPError: there is no such task, or it reads pairs.
-        """
-        words = [list(sentence.words) for document in documents for sentence in document.sentences]
-        found = iter(self._annotate(words, self._wanted(tasks), probabilities, batch_subwords))
-        return [
-            Document(
-                document.text,
-                [replace(s, annotations=next(found), levels=self._levels) for s in document.sentences],
-            )
-            for document in documents
-        ]
-
-    def pairs(
-        self,
-        pairs: Iterable[tuple[str | Sequence[str], str | Sequence[str]]],
-        *,
-        tasks: Sequence[str] | None = None,
-        probabilities: bool = False,
-        batch_subwords: int = BATCH_SUBWORDS,
-    ) -> Document:
-        """Judge pairs of sentences; for tasks that encode them apart, each sentence is encoded once.
-
-        Args:
-            pairs: the two sentences of each pair, as raw text or as words.
-            tasks: the tasks wanted, by default all that read pairs.
-            probabilities: whether annotations have probabilities, as ``<column>_probability``.
-            batch_subwords: most subwords a batch, padding included.
-
-        Returns:
-            One sentence a pair, the first of the two; its ``second`` has the words of the other one.
-
-        Raises:
-            HierNLPError: there is no such task, or it reads one sentence; a sentence has no words.
-        """
-        wanted = self._wanted(tasks, pairs=True)
-        rows: list[dict[str, Any]] = []
-        for number, pair in enumerate(pairs, start=1):
-            if isinstance(pair, str) or len(pair) != 2:  # noqa: PLR2004 - a pair
-                raise DataError(f"pair {number}: expected two sentences, found {reprlib.repr(pair)}")
-            first, second = (self._words(sentence) for sentence in pair)
-            if not (first and second):
-                raise DataError(f"pair {number}: expected words in both sentences, found none in one")
-            rows.append({"words": first, SECOND: second, "text": pair[0] if isinstance(pair[0], str) else None})
-        firsts, seconds = _sentences([row["words"] for row in rows]), _sentences([row[SECOND] for row in rows])
-        by_task = predict_pairs(
+        tasks: Sequence[str],
+        budget: int,
+        probabilities: bool,
+    ) -> list[dict[str, Annotation]]:
+        return predict(
             self.model,
-            list(zip(self._subwords(firsts), self._subwords(seconds), strict=True)),
-            [a + b for a, b in zip(firsts, seconds, strict=True)],
+            sentences,
+            words,
             encoder=self.bundle.encoder,
             encoding=self.bundle.encoding,
-            tasks=wanted,
-            budget=batch_subwords,
-            probabilities=probabilities,
-        )
-        return self._document(rows, firsts, [{c: v for t in wanted for c, v in found[t].items()} for found in by_task])
-
-    def _words(self, sentence: str | Sequence[str]) -> list[str]:
-        if not isinstance(sentence, str):
-            return list(sentence)
-        return [word for part in self.segments(sentence) for word in part.words]
-
-    def _document(
-        self, rows: list[dict[str, Any]], words: list[list[str]], annotations: list[dict[str, Any]]
-    ) -> Document:
-        return Document(
-            None,
-            [
-                Sentence(w, text=row.get("text"), annotations=a, row=row, levels=self._levels)
-                for w, row, a in zip(words, rows, annotations, strict=True)
-            ],
-        )
-
-    def _subwords(self, sentences: list[list[str]]) -> list[Subwords]:
-        # Lone surrogates are no characters, so that no tokenizer takes them: it sees a stand-in.
-        readable = [
-            [_SURROGATE.sub("\ufffd", word) for word in words] if _SURROGATE.search(" ".join(words)) else words
-            for words in sentences
-        ]
-        return self.bundle.encoder.encode(readable)
-
-    def _annotate(
-        self, sentences: list[list[str]], wanted: Sequence[str], probabilities: bool, budget: int
-    ) -> list[dict[str, Any]]:
-        if not wanted:
-            return [{} for _ in sentences]
-        encoder = self.bundle.encoder
-        subwords = self._subwords(sentences)
-        by_task = predict(
-            self.model,
-            subwords,
-            sentences,
-            encoder=encoder,
-            encoding=self.bundle.encoding,
-            tasks=wanted,
+            tasks=tasks,
             budget=budget,
             probabilities=probabilities,
         )
-        return [{c: v for task in wanted for c, v in found[task].items()} for found in by_task]
 
-    def _wanted(self, tasks: Sequence[str] | None, *, pairs: bool = False) -> tuple[str, ...]:
-        # The task that splits raw text has had its say when there are words.
-        fitting = tuple(t for t in self.tasks if self.model.reads_pairs(t) == pairs and t != self._segmenting)
-        if tasks is None and (fitting or (self._segmenting is not None and not pairs)):
-            return fitting
-        if tasks is None:
-            found = ", ".join(self.tasks)
-            raise HierNLPError(
-                f"no task of this model reads pairs of sentences; it has {found}"
-                if pairs
-                else f"the tasks of this model ({found}) read pairs of sentences; give pairs"
-            )
-        tasks = self._checked(tasks)
-        for task in tasks:
-            if task == self._segmenting:
-                raise HierNLPError(
-                    f"tasks: {task!r} splits raw text into sentences and words, and says nothing of them; leave it out"
-                )
-            if task not in fitting:
-                raise HierNLPError(
-                    f"tasks: {task!r} reads one sentence, found pairs"
-                    if pairs
-                    else f"tasks: {task!r} reads pairs of sentences, found single ones; give pairs"
-                )
-        return tuple(task for task in self.tasks if task in tasks)
-
-    def _checked(self, tasks: Sequence[str]) -> list[str]:
-        """Return the names of tasks that there are."""
-        if isinstance(tasks, str) or not (tasks := list(tasks)):
-            raise HierNLPError(
-                f"tasks: expected a list of task names, found {tasks!r}; this model has {', '.join(self.tasks)}"
-            )
-        self.model.needed(tasks)
-        return tasks
+    def _predict_pairs(
+        self,
+        pairs: Sequence[Pair],
+        words: Sequence[Sequence[str]],
+        *,
+        tasks: Sequence[str],
+        budget: int,
+        probabilities: bool,
+    ) -> list[dict[str, Annotation]]:
+        return predict_pairs(
+            self.model,
+            pairs,
+            words,
+            encoder=self.bundle.encoder,
+            encoding=self.bundle.encoding,
+            tasks=tasks,
+            budget=budget,
+            probabilities=probabilities,
+        )
 
 
 def _precision(name: str, device: torch.device, *, compiled: bool) -> Precision:
@@ -432,21 +159,3 @@ def _precision(name: str, device: torch.device, *, compiled: bool) -> Precision:
             f"compile: torch.compile needs a C++ compiler, and {compiler!r} is not here; install one, or leave it out"
         )
     return chosen
-
-
-def _sentences(words: Any) -> list[list[str]]:  # noqa: ANN401 - whatever the user gave
-    """Return sentences of words, given those or the words of one sentence."""
-    if not isinstance(words, Sequence) or isinstance(words, str | bytes):
-        raise HierNLPError(
-            f"expected a string, a list of words or a list of lists of words, found {type(words).__name__}"
-        )
-    sentences = [words] if words and isinstance(words[0], str) else words
-    for number, sentence in enumerate(sentences, start=1):
-        if not isinstance(sentence, Sequence) or isinstance(sentence, str | bytes):
-            raise DataError(f"sentence {number}: expected a list of words, found {type(sentence).__name__}")
-        if not sentence:
-            raise DataError(f"sentence {number}: expected words, found none; leave out sentences without words")
-        for word in sentence:
-            if not isinstance(word, str):
-                raise DataError(f"sentence {number}: expected words as strings, found {type(word).__name__} ({word!r})")
-    return [list(sentence) for sentence in sentences]

@@ -17,7 +17,7 @@ from typing import Any
 
 from hiernlp.errors import DataError, HierNLPError
 from hiernlp.files import replaced_file
-from hiernlp.inference.analyzer import BATCH_SUBWORDS, Analyzer
+from hiernlp.inference.base import BATCH_SUBWORDS, BaseAnalyzer
 from hiernlp.inference.sinks import Numbered, Sink
 from hiernlp.inference.sinks._base import AppendedFile
 from hiernlp.inference.sources import Record
@@ -70,7 +70,7 @@ class Done:
 
 
 def annotate(
-    analyzer: Analyzer,
+    analyzer: BaseAnalyzer,
     records: Iterable[Record],
     sink: Sink,
     *,

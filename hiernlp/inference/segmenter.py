@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Literal, Protocol, get_args
 
@@ -10,11 +9,9 @@ import numpy as np
 
 from hiernlp.encoding.windows import plan_windows
 from hiernlp.errors import HierNLPError, did_you_mean
-from hiernlp.hub.folder import Bundle
-from hiernlp.prediction import predict
 from hiernlp.segmentation import Segment, segment
 from hiernlp.segmentation.atoms import Atom, split_atoms
-from hiernlp.segmentation.boundaries import COLUMN, segments_of
+from hiernlp.segmentation.boundaries import segments_of
 from hiernlp.segmentation.paragraphs import paragraphs
 
 Segmentation = Literal["rules", "learned"]
@@ -24,14 +21,6 @@ WINDOW = 192
 """Atoms that the model sees at once; neighbouring windows share about half of them."""
 BLOCK = 128
 """Windows whose labels are found together: memory depends on it, and not on the length of the text."""
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
-
-
-def segmenting_task(bundle: Bundle) -> str | None:
-    """Return the task of a model that says where words and sentences end, or None if it has none."""
-    heads = bundle.model.heads
-    found = (task for task in bundle.model.tasks if COLUMN in heads[task].columns(heads[task].options))  # pyright: ignore
-    return next(found, None)
 
 
 class Segmenter(Protocol):
@@ -47,8 +36,30 @@ class Segmenter(Protocol):
         ...
 
 
-def choose_segmenter(bundle: Bundle, segmentation: Segmentation | None) -> Segmenter:
+class Labeller(Protocol):
+    """Says with a model where sentences and words end."""
+
+    def __call__(self, sentences: list[list[str]], *, budget: int) -> list[list[str]]:
+        """Return the label of every atom of some windows of atoms.
+
+        Args:
+            sentences: the atoms of each window.
+            budget: most subwords a batch, padding included.
+        """
+        ...
+
+
+def choose_segmenter(
+    segmentation: Segmentation | None, *, language: str, tasks: Sequence[str], task: str | None, label: Labeller
+) -> Segmenter:
     """Return what splits raw text for a model: by default what it has learnt, or the rules if it has learnt nothing.
+
+    Args:
+        segmentation: how it is to be split; None for the default.
+        language: code of the language whose rules are taken.
+        tasks: the model's tasks.
+        task: the one that says where words and sentences end, or None if there is none.
+        label: runs that task.
 
     Raises:
         HierNLPError: there is no such segmentation, or the model has learnt none.
@@ -58,15 +69,14 @@ def choose_segmenter(bundle: Bundle, segmentation: Segmentation | None) -> Segme
         raise HierNLPError(
             f"segmentation: expected {' or '.join(ways)}, found {segmentation!r}{did_you_mean(segmentation, ways)}"
         )
-    task = segmenting_task(bundle)
     if task is not None and segmentation != "rules":
-        return LearnedSegmenter(bundle, task=task)
+        return LearnedSegmenter(label)
     if segmentation == "learned":
         raise HierNLPError(
-            f"segmentation: no task of this model ({', '.join(bundle.model.tasks)}) learnt to split text; train one "
+            f"segmentation: no task of this model ({', '.join(tasks)}) learnt to split text; train one "
             "with the task `segmentation` and a corpus of the reader `running_text`, or choose rules"
         )
-    return RuleSegmenter(bundle.language)
+    return RuleSegmenter(language)
 
 
 class RuleSegmenter:
@@ -90,13 +100,11 @@ class LearnedSegmenter:
     in the window where it has most context. Time grows with the length of the text and no faster.
 
     Args:
-        bundle: the model.
-        task: its task whose column is ``boundary``.
+        label: runs the model's task whose column is ``boundary``.
     """
 
-    def __init__(self, bundle: Bundle, *, task: str) -> None:
-        self.bundle = bundle
-        self.task = task
+    def __init__(self, label: Labeller) -> None:
+        self.label = label
 
     def __call__(self, text: str, *, batch_subwords: int) -> list[Segment]:
         found = [split_atoms(text, start, end) for start, end in paragraphs(text)]
@@ -108,19 +116,8 @@ class LearnedSegmenter:
         windows = list(_windows(paragraphs))
         for at in range(0, len(windows), BLOCK):
             block = windows[at : at + BLOCK]
-            # Lone surrogates are no characters, so that no tokenizer takes them: it sees a stand-in.
-            words = [[_SURROGATE.sub("\ufffd", atom.text) for atom in atoms] for atoms, _ in block]
-            found = predict(
-                self.bundle.model,
-                self.bundle.encoder.encode(words),
-                words,
-                encoder=self.bundle.encoder,
-                encoding=self.bundle.encoding,
-                tasks=[self.task],
-                budget=budget,
-            )
-            for annotation, (_, home) in zip(found, block, strict=True):
-                labels = annotation[self.task][COLUMN]
+            found = self.label([[atom.text for atom in atoms] for atoms, _ in block], budget=budget)
+            for labels, (_, home) in zip(found, block, strict=True):
                 yield from (labels[i] for i in home)
 
 

@@ -15,14 +15,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
-import torch
-
 from hiernlp.encoding.batches import POOL
 from hiernlp.errors import DataError, HierNLPError
 from hiernlp.inference.document import Document
 
 if TYPE_CHECKING:
-    from hiernlp.inference.analyzer import Analyzer, Input
+    from hiernlp.inference.base import BaseAnalyzer, Input
 
 LOOK_AHEAD = 1000
 """Most records in a window, by default."""
@@ -50,7 +48,7 @@ class Outcome(Generic[R]):
 
 
 def windows(
-    analyzer: Analyzer,
+    analyzer: BaseAnalyzer,
     records: Iterable[R],
     *,
     content: Callable[[R], Input],
@@ -90,7 +88,7 @@ def windows(
 
 
 def stream(
-    analyzer: Analyzer,
+    analyzer: BaseAnalyzer,
     texts: Iterable[Input],
     *,
     tasks: Sequence[str] | None,
@@ -100,7 +98,7 @@ def stream(
     on_error: Literal["raise", "skip"],
     report: Callable[[int, HierNLPError], None] | None,
 ) -> Iterator[Document]:
-    """Analyse texts and yield their documents in order (see :meth:`Analyzer.stream`)."""
+    """Analyse texts and yield their documents in order (see :meth:`BaseAnalyzer.stream`)."""
     if on_error not in ON_ERROR:
         raise HierNLPError(f"on_error: expected {' or '.join(ON_ERROR)}, found {on_error!r}")
     check_size(look_ahead, what="look_ahead")
@@ -143,7 +141,7 @@ def check_size(number: Any, *, what: str) -> None:  # noqa: ANN401 - whatever th
         raise HierNLPError(f"{what}: expected a whole number from 1 on, found {number!r}")
 
 
-def _annotated(analyzer: Analyzer, window: list[Outcome[R]], **how: Any) -> list[Outcome[R]]:  # noqa: ANN401
+def _annotated(analyzer: BaseAnalyzer, window: list[Outcome[R]], **how: Any) -> list[Outcome[R]]:  # noqa: ANN401
     """Return a window's outcomes with their annotations."""
     readable = [outcome for outcome in window if outcome.document is not None]
     annotated = iter(_answers(analyzer, readable, **how))
@@ -151,7 +149,7 @@ def _annotated(analyzer: Analyzer, window: list[Outcome[R]], **how: Any) -> list
 
 
 def _answers(
-    analyzer: Analyzer,
+    analyzer: BaseAnalyzer,
     outcomes: list[Outcome[R]],
     *,
     tasks: Sequence[str] | None,
@@ -161,7 +159,7 @@ def _answers(
     documents = [outcome.document for outcome in outcomes if outcome.document is not None]
     try:
         found = analyzer.annotate(documents, tasks=tasks, probabilities=probabilities, batch_subwords=batch_tokens)
-    except (MemoryError, torch.OutOfMemoryError):
+    except analyzer.out_of_memory:
         if len(outcomes) == 1:
             longest = max(len(sentence) for sentence in documents[0].sentences)
             error = DataError(f"the memory does not suffice for it; its longest sentence has {longest:,} words")

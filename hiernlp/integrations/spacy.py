@@ -1,11 +1,14 @@
-"""The component ``hiernlp`` of spaCy's pipelines."""
+"""The component ``hiernlp`` of spaCy's pipelines.
+
+Every pipeline of spaCy imports this file, where the library is installed: torch is imported when a model is loaded.
+"""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import srsly
 from spacy.language import Language
@@ -13,11 +16,14 @@ from spacy.pipeline import Pipe
 from spacy.tokens import Doc
 from spacy.util import ensure_path, minibatch
 
+import hiernlp
 from hiernlp.errors import HierNLPError, ModelFolderError
-from hiernlp.hub.folder import load_bundle, write_bundle
-from hiernlp.inference.analyzer import BATCH_SUBWORDS, Analyzer
+from hiernlp.inference.base import BATCH_SUBWORDS
 from hiernlp.inference.spacy_docs import annotate
 from hiernlp.segmentation import segment
+
+if TYPE_CHECKING:
+    from hiernlp.inference.analyzer import Analyzer
 
 ASSIGNS = (
     "token.tag", "token.pos", "token.lemma", "token.morph", "token.head", "token.dep", "token.is_sent_start",
@@ -89,7 +95,7 @@ class HierNLP(Pipe):
                     f"the component {self.name!r} has no model; add it with config={{'model': 'a model folder'}}, or "
                     "load the pipeline from where it was saved"
                 )
-            self._analyzer = Analyzer.load(self.model, device=self.device, precision=self.precision)
+            self._analyzer = hiernlp.load(self.model, device=self.device, precision=self.precision)
         return self._analyzer
 
     def initialize(self, get_examples: Any = None, *, nlp: Language | None = None) -> None:  # noqa: ANN401, ARG002
@@ -131,17 +137,22 @@ class HierNLP(Pipe):
         """Save the model into a folder, as a model folder."""
         folder = ensure_path(path)
         folder.mkdir(parents=True, exist_ok=True)
-        write_bundle(self.analyzer.bundle, folder)
+        self._write(folder)
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> HierNLP:  # noqa: ARG002
         """Load the model from a folder that :meth:`to_disk` made."""
-        self._analyzer = Analyzer(load_bundle(ensure_path(path)), device=self.device, precision=self.precision)
+        self._analyzer = hiernlp.load(ensure_path(path), device=self.device, precision=self.precision)
         return self
+
+    def _write(self, folder: Path) -> None:
+        from hiernlp.hub.folder import write_bundle  # noqa: PLC0415 - torch takes seconds
+
+        write_bundle(self.analyzer.bundle, folder)
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:  # noqa: ARG002
         """Return the files of the model folder as one string of bytes."""
         with tempfile.TemporaryDirectory() as folder:
-            write_bundle(self.analyzer.bundle, Path(folder))
+            self._write(Path(folder))
             return srsly.msgpack_dumps({file.name: file.read_bytes() for file in sorted(Path(folder).iterdir())})
 
     def from_bytes(self, data: bytes, *, exclude: Iterable[str] = ()) -> HierNLP:  # noqa: ARG002

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from hiernlp.kinds._base import IGNORE
 
@@ -78,6 +79,8 @@ class LinearChainCrf(nn.Module):
         """
         with torch.autocast(scores.device.type, enabled=False):
             scores = _centred(scores)
+            if torch.compiler.is_exporting():
+                return self._scanned_marginals(scores, mask)
             forward = self._forward(scores, mask)
             transitions = self._transitions()
             emissions = scores.unbind(1)
@@ -88,6 +91,31 @@ class LinearChainCrf(nn.Module):
                 backward.append(torch.where(words[t], after, backward[-1]))
             both = torch.stack(forward, 1) + torch.stack(backward[::-1], 1)
             return both.softmax(-1) * mask.unsqueeze(-1)
+
+    def _scanned_marginals(self, scores: Tensor, mask: Tensor) -> Tensor:
+        """Return the marginals by an operator that goes through any number of words, of which a graph can be made.
+
+        Shapes: ``scores`` (B, N, C), centred; ``mask`` (B, N); returns (B, N, C).
+        """
+        # One word more, which is none, so that there is a second word in every sentence.
+        emissions = F.pad(scores, (0, 0, 0, 1)).transpose(0, 1)
+        words = F.pad(mask, (0, 1)).transpose(0, 1).unsqueeze(-1)
+        first = emissions[0] + self.start.float().masked_fill(~self.allowed_start, FORBIDDEN)
+        last = self.end.float().expand_as(first).contiguous()
+
+        def onward(sums: Tensor, emission: Tensor, word: Tensor, transitions: Tensor) -> list[Tensor]:
+            reached = (sums.unsqueeze(-1) + transitions).logsumexp(1) + emission
+            return _kept(torch.where(word, reached, sums))
+
+        def backward(sums: Tensor, emission: Tensor, word: Tensor, transitions: Tensor) -> list[Tensor]:
+            after = ((emission + sums).unsqueeze(1) + transitions).logsumexp(-1)
+            return _kept(torch.where(word, after, sums))
+
+        others, extra = [emissions[1:], words[1:]], (self._transitions(),)
+        _, forth = torch.ops.higher_order.scan(onward, [first], others, extra)
+        _, back = torch.ops.higher_order.scan(backward, [last], [found.flip(0) for found in others], extra)
+        both = torch.cat([first.unsqueeze(0), forth]) + torch.cat([back.flip(0), last.unsqueeze(0)])
+        return (both.softmax(-1) * words).transpose(0, 1)[:, :-1]
 
     def _transitions(self) -> Tensor:
         return self.transitions.float().masked_fill(~self.allowed, FORBIDDEN)
@@ -105,6 +133,11 @@ class LinearChainCrf(nn.Module):
 
     def _sums(self, forward: list[Tensor]) -> Tensor:
         return (forward[-1] + self.end.float()).logsumexp(-1)
+
+
+def _kept(sums: Tensor) -> list[Tensor]:
+    """Return what a step hands on and what it leaves behind, which must not be the same tensor."""
+    return [sums, sums.clone()]
 
 
 def _centred(scores: Tensor) -> Tensor:

@@ -27,7 +27,8 @@ class SpanLayout:
 
     Entry (k, r, e) is the span from word ``k * R + r`` to word ``k * R + e`` (inclusive). Short sentences are one block
     of all starts by all ends. Long ones are cut into blocks of ``max_width`` starts, each of which reaches the ends of
-    its own and the next block: 2 * N * max_width entries in place of N * N.
+    its own and the next block: 2 * N * max_width entries in place of N * N. Graphs, which must serve any number of
+    words, always have one block.
 
     Attributes:
         words: number of words N (padded).
@@ -45,7 +46,9 @@ class SpanLayout:
 
     @classmethod
     def of(cls, words: int, *, max_width: int) -> SpanLayout:
-        """Return the smaller of the two layouts."""
+        """Return the smaller of the two layouts; where a graph is made for any number of words, that of one block."""
+        if torch.compiler.is_exporting():
+            return cls(words, max_width, 1, words, words)
         blocks = math.ceil(words / max_width)
         if 2 * blocks * max_width**2 < words**2:
             return cls(words, max_width, blocks, max_width, 2 * max_width)
@@ -155,7 +158,9 @@ class SpanScorer(nn.Module):
         return sums / weights.clamp(min=LEAST_WEIGHT / 2)
 
     def _width_bias(self, layout: SpanLayout, device: torch.device) -> Tensor:
-        buckets = (2 * layout.widths(device).clamp(min=1).float().log2()).long().clamp(max=BUCKETS - 1)
+        # Bucket k begins at the width 2^(k/2); compared in whole numbers, which no rounding of logarithms changes.
+        squares = layout.widths(device).clamp(min=1) ** 2
+        buckets = (squares.unsqueeze(-1) >= 2 ** torch.arange(1, BUCKETS, device=device)).sum(-1)
         return self.bias(buckets).float().permute(2, 0, 1)
 
 

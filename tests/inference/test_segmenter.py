@@ -15,6 +15,7 @@ from udtools import udeval
 
 from hiernlp.errors import HierNLPError
 from hiernlp.experiment import Run
+from hiernlp.inference import analyzer as analyzers
 from hiernlp.inference import segmenter
 from hiernlp.inference.analyzer import Analyzer
 from hiernlp.recipe.files import validate_recipe
@@ -153,13 +154,13 @@ def test_any_text_comes_back_whole(analyzer: Analyzer, text: str) -> None:
 
 def test_a_long_text_goes_through_in_blocks_of_windows(analyzer: Analyzer, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
-    inner = segmenter.predict
+    inner = analyzers.predict
 
     def predict(model: Any, sentences: Any, words: Any, **options: Any) -> Any:
         sizes.append(sum(map(len, words)))
         return inner(model, sentences, words, **options)
 
-    monkeypatch.setattr(segmenter, "predict", predict)
+    monkeypatch.setattr(analyzers, "predict", predict)
     monkeypatch.setattr(segmenter, "BLOCK", 8)
     text = "the cat sees mary dog " * 1000 + "x" * 10_000
     found = analyzer.segments(text)

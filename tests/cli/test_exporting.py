@@ -1,0 +1,71 @@
+"""The command ``export``, and the commands that take what it makes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hiernlp.experiment import Run
+from hiernlp.hub import save_bundle
+from hiernlp.recipe.files import validate_recipe
+
+Cli = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def model(recipe_data: Callable[..., dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained model, one task of which reads pairs."""
+    path = tmp_path_factory.mktemp("exporting") / "model"
+    save_bundle(Run(validate_recipe(recipe_data(["upos", "shared"])), path).experiment.bundle, path)
+    return path
+
+
+def test_an_export_is_checked_and_used(cli: Cli, model: Path, tmp_path: Path) -> None:
+    text, graphs = tmp_path / "text.txt", tmp_path / "graphs"
+    text.write_text("The cat sees a dog. Mary liked the bird.", encoding="utf-8")
+    result = cli("export", model, "--output", graphs, "--tasks", "upos", "--check", text)
+    assert result.code == 0, result.err
+    assert [cell.strip() for cell in result.out.splitlines()[4].strip("│").split("│")][:4] == [
+        "upos",
+        "1",
+        "11",
+        "100.00",
+    ]
+    assert f"graphs in {graphs}" in result.out
+    results = [cli("analyze", source, text, "--format", "json", "--device", "cpu") for source in (model, graphs)]
+    assert [r.code for r in results] == [0, 0]
+    first, second = (json.loads(r.out) for r in results)
+    assert first == second
+    annotated = tmp_path / "annotated.jsonl"
+    assert cli("annotate", graphs, text, "--output", annotated).code == 0
+    assert len(annotated.read_text(encoding="utf-8").splitlines()) == 1
+    refused = cli("analyze", graphs, text, "--dtype", "bfloat16")
+    assert refused.code == 2
+    assert "--dtype bfloat16" in refused.err
+    again = cli("export", graphs, "--output", tmp_path / "again")
+    assert again.code == 2
+    assert "config.json" in again.err
+
+
+def test_mistakes_are_one_line_and_write_nothing(
+    cli: Cli, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = cli("export", model, "--output", tmp_path / "graphs")
+    assert result.code == 2
+    assert "found shared; export the others: --tasks upos" in result.err
+    result = cli("export", model, "--output", model, "--tasks", "upos")
+    assert result.code == 2
+    assert "found a model folder" in result.err
+    (tmp_path / "empty.txt").write_text(" ")
+    result = cli("export", model, "--output", tmp_path / "graphs", "--tasks", "upos", "--check", tmp_path / "empty.txt")
+    assert (result.code, "no words" in result.err) == (2, True)
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    result = cli("export", model, "--output", tmp_path / "graphs", "--tasks", "upos")
+    assert result.code == 2
+    assert "pip install 'hiernlp[onnx]'" in result.err
+    assert not (tmp_path / "graphs").exists()
