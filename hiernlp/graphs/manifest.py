@@ -54,7 +54,9 @@ class Manifest(Settings):
     """What a folder of graphs holds."""
 
     model_type: Literal["hiernlp-onnx"] = MODEL_TYPE
+    """What tells it from other files of this name."""
     format: Literal[1] = FORMAT
+    """Version of the folder's layout."""
     hiernlp_version: str
     """The library that made it."""
     language: str

@@ -44,9 +44,10 @@ def test_an_export_is_checked_and_used(cli: Cli, model: Path, tmp_path: Path) ->
     annotated = tmp_path / "annotated.jsonl"
     assert cli("annotate", graphs, text, "--output", annotated).code == 0
     assert len(annotated.read_text(encoding="utf-8").splitlines()) == 1
-    refused = cli("analyze", graphs, text, "--dtype", "bfloat16")
-    assert refused.code == 2
-    assert "--dtype bfloat16" in refused.err
+    for choice in (["--precision", "bfloat16"], ["--compile"]):
+        refused = cli("analyze", graphs, text, *choice)
+        assert refused.code == 2
+        assert f"{' '.join(choice)}: {graphs} is an export" in refused.err.replace("\n", " ")
     again = cli("export", graphs, "--output", tmp_path / "again")
     assert again.code == 2
     assert "config.json" in again.err
