@@ -41,7 +41,7 @@ def tables(found: Mapping[str, Any]) -> str:
         of_each = f"{speed['training']:,} / {speed['bare encoder']:,}"
         lines.append(f"| training / bare encoder, forward and backward | {ratio:.3f} | {of_each} |")
     text = (
-        f"{found['machine']}; {', '.join(analysis['tasks'])}; {analysis['words']:,} words; medians of "
+        f"{found['date']}; {found['machine']}; {', '.join(analysis['tasks'])}; {analysis['words']:,} words; medians of "
         f"{analysis['rounds']} rounds.\n\n" + "\n".join(lines) + "\n"
     )
     if not analysis["choices"]:

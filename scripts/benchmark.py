@@ -25,6 +25,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ from _pipelines import Pipelines  # noqa: E402
 from hiernlp.corpora import load_corpus  # noqa: E402
 from hiernlp.encoding.batches import plan_batches  # noqa: E402
 from hiernlp.encoding.collate import collate  # noqa: E402
-from hiernlp.experiment import Run  # noqa: E402
+from hiernlp.experiment import Run, today  # noqa: E402
 from hiernlp.hub import Bundle, load_bundle  # noqa: E402
 from hiernlp.inference.analyzer import Analyzer  # noqa: E402
 from hiernlp.inference.document import Document  # noqa: E402
@@ -86,8 +87,9 @@ def main() -> None:
         parser.error(f"--report {arguments.report}: expected a page with {_speed_report.BEGIN} and {_speed_report.END}")
     torch.set_num_threads(arguments.threads)
     found: dict[str, Any] = {
-        "machine": f"{platform.machine()}, {arguments.threads} threads, torch {torch.__version__}, "
-        f"{torch.backends.cpu.get_cpu_capability()}",
+        "date": today(),
+        "machine": f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}, {arguments.threads} threads, "
+        f"torch {torch.__version__}, transformers {version('transformers')}",
         "analysis": analysis(
             arguments.model,
             arguments.corpus,

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
 import yaml
@@ -75,9 +74,7 @@ def table(found: dict[str, list[Path]]) -> str:
         values = {name: [100 * main_value(each["tasks"][name]) for each in of_seeds] for name in names}
         relative = spread([100 * each["mean_relative"] for each in of_seeds])
         rows.append([title, shown, *(spread(values[name]) for name in names), relative])
-    lines = [f"| {' | '.join(row)} |" for row in rows]
-    best = max(scores, key=lambda title: mean(each["mean_relative"] for each in scores[title]))
-    return "\n".join(lines) + f"\n\nThe best mean relative score has the model placed {best}.\n"
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
 
 
 def layers_of(folder: Path) -> dict[str, Any]:

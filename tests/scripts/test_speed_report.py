@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 FOUND = {
+    "date": "2026-01-02",
     "machine": "a machine",
     "analysis": {
         "words": 12345,

@@ -11,8 +11,8 @@ from hiernlp.model import HierarchicalModel
 class Bfloat16(Precision):
     """All weights and states in 16 bits, 8 of them for the fraction.
 
-    Faster on GPUs and on processors with AVX512-BF16 or AMX; processors without are several times slower in it than in
-    float32.
+    Faster on GPUs and on processors with AVX512-BF16 or AMX; others have no instructions for it and are
+    slower in it than in float32.
     """
 
     def holds(self, model: HierarchicalModel) -> bool:
