@@ -26,6 +26,7 @@ ORDER = [
     "modules",
     "sharing",
     "model",
+    "threads",
     "prediction",
     "balancing",
     "gating",

@@ -79,7 +79,8 @@ class GraphModel:
         graph = self.manifest.graph_for(self.depth_of(tasks), probabilities=probabilities)
         session = self._session(graph.file)
         outputs = [o.name for o in session.get_outputs() if _task_of(o.name) in tasks]
-        for chosen in plan_batches([len(s.ids) + special for s in sentences], budget=budget):
+        sizes, lengths = [len(s.ids) + special for s in sentences], [len(s.lengths) for s in sentences]
+        for chosen in plan_batches(sizes, budget=budget, words=lengths):
             layout = lay_out([sentences[i] for i in chosen], self.encoder, pad_to_multiple=encoding.pad_to_multiple)
             given = graph_inputs(layout, mean=encoding.subword == "mean")
             arrays = self._run(graph.file, given, outputs)

@@ -74,6 +74,7 @@ class Analyzer(BaseAnalyzer):
         if compile or not chosen.holds(model):
             model = chosen.convert(copy.deepcopy(model))
         self.model = model.to(on)
+        self._compiled = compile
         if compile:
             for encoder in self.model.scheme.encoders:
                 encoder.compile_layers()
@@ -115,6 +116,7 @@ class Analyzer(BaseAnalyzer):
             tasks=tasks,
             budget=budget,
             probabilities=probabilities,
+            threaded=not self._compiled,
         )
 
     def _predict_pairs(
@@ -135,6 +137,7 @@ class Analyzer(BaseAnalyzer):
             tasks=tasks,
             budget=budget,
             probabilities=probabilities,
+            threaded=not self._compiled,
         )
 
 
