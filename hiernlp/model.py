@@ -324,12 +324,26 @@ class HierarchicalModel(nn.Module):
             judged: the results, for the same pairs, of the tasks that read them apart and feed these.
             both_orders: whether a second half of the batch has the same pairs turned round, as symmetric tasks need it.
         """
-        wanted = [task for task in self.needed(tasks) if task not in self.apart]
         if not both_orders:
-            return self._run(batch, wanted, judged=judged)
+            return self.read_rows(batch, tasks=tasks, judged=judged)
         twice = {task: torch.cat([output, output]) for task, output in judged.items()}
-        found = self._run(batch, wanted, judged=twice, both_orders=True)
-        return {task: found[task].chunk(2)[0] for task in wanted if self.reads_pairs(task)}
+        found = self.read_rows(batch, tasks=tasks, judged=twice, both_orders=True)
+        return {task: output.chunk(2)[0] for task, output in found.items()}
+
+    def read_rows(
+        self, batch: WordBatch, *, tasks: Sequence[str], judged: Mapping[str, Any], both_orders: bool = False
+    ) -> dict[str, Any]:
+        """Return the results, for each row, of tasks that read pairs together, and of those that feed them so.
+
+        Args:
+            batch: each pair as one sentence.
+            tasks: the tasks.
+            judged: the results, for the same rows, of the tasks that read pairs apart and feed these.
+            both_orders: whether the second half of the rows are the pairs of the first half turned round.
+        """
+        wanted = [task for task in self.needed(tasks) if task not in self.apart]
+        found = self._run(batch, wanted, judged=judged, both_orders=both_orders)
+        return {task: found[task] for task in wanted if task in self.joined}
 
     def show_layers(self, batch: WordBatch, *, visit: Callable[[int, Tensor], None]) -> None:
         """Run all layers to the top and show of each the words' states that a head placed there would read.
@@ -442,7 +456,7 @@ class HierarchicalModel(nn.Module):
         else:
             output = self._head(task)(sum(beliefs, start=read), batch.word_mask)
         if both_orders and task in self.symmetric:
-            return (output + output.roll(len(output) // 2, 0)) / 2
+            return (output + batch.turned(output)) / 2
         return output
 
     def _head(self, task: str) -> Kind[Any, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,16 +12,13 @@ from torch import Tensor
 
 from hiernlp.encoding.batches import plan_batches
 from hiernlp.encoding.collate import collate
-from hiernlp.encoding.joined import Pair, distinct, turned
+from hiernlp.encoding.joined import JUDGED, Pair, distinct, turned
 from hiernlp.encoding.pairs import collate_joined
 from hiernlp.encoding.subwords import EncodingSettings, SubwordEncoder, Subwords
 from hiernlp.errors import HierNLPError
 from hiernlp.kinds._base import Annotation, Kind
 from hiernlp.model import HierarchicalModel
 from hiernlp.threads import side_by_side
-
-JUDGED = 4096
-"""Pairs whose vectors are compared at a time."""
 
 
 def choose_device(name: str | torch.device | None) -> torch.device:
@@ -183,6 +181,67 @@ def predict_pairs(
         for _ in each(read, plan_batches(sizes, budget=max(1, budget // (1 + both_orders)))):
             pass
     return found
+
+
+@dataclass(frozen=True)
+class ModelPredictor:
+    """A model with what it reads by: what answers for sentences and pairs of them.
+
+    Attributes:
+        model: the model.
+        encoder: its subword encoder.
+        encoding: how words are read and lengths padded.
+        threaded: whether a processor may run several batches at a time (see :mod:`hiernlp.threads`).
+    """
+
+    model: HierarchicalModel
+    encoder: SubwordEncoder
+    encoding: EncodingSettings
+    threaded: bool = False
+
+    def predict(
+        self,
+        sentences: Sequence[Subwords],
+        words: Sequence[Sequence[str]],
+        *,
+        tasks: Sequence[str],
+        budget: int,
+        probabilities: bool = False,
+    ) -> list[dict[str, Annotation]]:
+        """Return each sentence's annotation by task (see :func:`predict`)."""
+        return predict(
+            self.model,
+            sentences,
+            words,
+            encoder=self.encoder,
+            encoding=self.encoding,
+            tasks=tasks,
+            budget=budget,
+            probabilities=probabilities,
+            threaded=self.threaded,
+        )
+
+    def predict_pairs(
+        self,
+        pairs: Sequence[Pair],
+        words: Sequence[Sequence[str]],
+        *,
+        tasks: Sequence[str],
+        budget: int,
+        probabilities: bool = False,
+    ) -> list[dict[str, Annotation]]:
+        """Return each pair's annotation by task (see :func:`predict_pairs`)."""
+        return predict_pairs(
+            self.model,
+            pairs,
+            words,
+            encoder=self.encoder,
+            encoding=self.encoding,
+            tasks=tasks,
+            budget=budget,
+            probabilities=probabilities,
+            threaded=self.threaded,
+        )
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import hiernlp
 
 ROOT = Path(hiernlp.__file__).resolve().parent
 ORDER = [
+    "version",
     "errors",
     "settings",
     "registry",
@@ -20,6 +21,7 @@ ORDER = [
     "encoder",
     "encoding",
     "decoding",
+    "predictor",
     "kinds",
     "auxiliary",
     "pairs",

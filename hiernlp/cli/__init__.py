@@ -470,6 +470,12 @@ def main() -> None:
         app()
     except HierNLPError as error:
         message = str(error)
+    except ModuleNotFoundError as error:
+        library = (error.name or "").partition(".")[0]
+        if library == "hiernlp":
+            raise
+        # Installed without all that it takes, such as to run graphs without torch.
+        message = f"this takes {library}, which is not installed; install it, or hiernlp with all that it requires"
     except OSError as error:
         # A folder that may not be written to, a full disk, a file that is a folder: the system says what and where.
         where = "" if error.filename is None else f"{error.filename}: "

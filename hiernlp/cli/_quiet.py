@@ -6,14 +6,12 @@ import os
 
 
 def quiet() -> None:
-    """Call before the heavy imports: no bars and only errors from transformers and datasets."""
+    """Call before the heavy imports: no bars and only errors from transformers and datasets.
+
+    None of them is imported here, as not all that is run takes them.
+    """
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("DATASETS_VERBOSITY", "error")
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
-
-    from transformers.utils import logging  # noqa: PLC0415 - after the environment is set
-
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()

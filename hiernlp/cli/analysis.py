@@ -11,10 +11,10 @@ from hiernlp.cli._quiet import quiet
 
 quiet()
 
-from hiernlp.cli._analyzers import open_analyzer  # noqa: E402
 from hiernlp.errors import DataError, HierNLPError, did_you_mean  # noqa: E402
 from hiernlp.figures import check_path  # noqa: E402
 from hiernlp.files import replaced_file  # noqa: E402
+from hiernlp.graphs.opening import open_analyzer  # noqa: E402
 from hiernlp.inference.base import BaseAnalyzer  # noqa: E402
 from hiernlp.inference.document import Document  # noqa: E402
 from hiernlp.inference.sources import STANDARD_INPUT  # noqa: E402
@@ -50,7 +50,13 @@ def analyze_command(
     if output is not None and output.is_dir():
         raise HierNLPError(f"--output {output}: expected a file, found a folder")
     texts = [(file, _read(file)) for file in files]
-    analyzer = open_analyzer(model, device=device, precision=precision, compiled=compiled, segmentation=segmentation)
+    analyzer = open_analyzer(
+        model,
+        device=device,
+        precision=precision,
+        compile=compiled,
+        segmentation=segmentation,  # pyright: ignore[reportArgumentType] - checked where it is read
+    )
     documents = [
         _analyze(analyzer, file, text, input_format, tasks=tasks, probabilities=probabilities) for file, text in texts
     ]

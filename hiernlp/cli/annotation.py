@@ -14,9 +14,9 @@ quiet_libraries()
 from rich.console import Console  # noqa: E402
 from rich.progress import Progress, TextColumn, TimeElapsedColumn  # noqa: E402
 
-from hiernlp.cli._analyzers import open_analyzer  # noqa: E402
 from hiernlp.errors import HierNLPError, did_you_mean  # noqa: E402
 from hiernlp.graphs.manifest import is_exported  # noqa: E402
+from hiernlp.graphs.opening import open_analyzer  # noqa: E402
 from hiernlp.inference.bulk import Done, Shard, annotate  # noqa: E402
 from hiernlp.inference.sinks import format_of, formats  # noqa: E402
 from hiernlp.inference.sources import SourceOptions, open_inputs, read_inputs  # noqa: E402
@@ -59,7 +59,7 @@ def annotate_command(
     files = open_inputs(inputs, form=input_format, options=SourceOptions.model_validate(given))
     if device is None and share.of > 1 and not is_exported(model):
         device = _own_device()
-    analyzer = open_analyzer(model, device=device, precision=precision, compiled=compiled)
+    analyzer = open_analyzer(model, device=device, precision=precision, compile=compiled)
     settings = {
         "model": model,
         "inputs": [file.name for file in files],

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hiernlp.cli._quiet import quiet
 
@@ -14,15 +15,17 @@ quiet()
 
 from rich.console import Console  # noqa: E402
 
-import hiernlp  # noqa: E402
 from hiernlp.corpora import SPLITS, load_corpus  # noqa: E402
 from hiernlp.errors import HierNLPError, RecipeError, did_you_mean  # noqa: E402
-from hiernlp.hub import Bundle  # noqa: E402
+from hiernlp.graphs.opening import open_analyzer  # noqa: E402
+from hiernlp.inference.base import BaseAnalyzer  # noqa: E402
+from hiernlp.inference.tasks import TaskInfo  # noqa: E402
+from hiernlp.kinds._base import Kind  # noqa: E402
 from hiernlp.recipe import Recipe  # noqa: E402
-from hiernlp.registry import readers  # noqa: E402
+from hiernlp.registry import kinds, readers  # noqa: E402
 from hiernlp.settings import validate  # noqa: E402
 from hiernlp.training.data import EncodedSplit, annotates  # noqa: E402
-from hiernlp.training.evaluation import columns_of, evaluate  # noqa: E402
+from hiernlp.training.evaluation import evaluate  # noqa: E402
 from hiernlp.training.settings import TrainingSettings  # noqa: E402
 from hiernlp.training.tables import confusions_table, labels_table, scores_table  # noqa: E402
 
@@ -48,7 +51,7 @@ def evaluate_command(
     precision: str,
     device: str | None,
 ) -> None:
-    """Score a model folder and print a table or JSON."""
+    """Score a model folder, or graphs made of one, and print a table or JSON."""
     if corpus is None and reader is not None:
         raise HierNLPError("--reader: tells how to read --corpus, which is not given")
     if corpus is not None and split is not None:
@@ -57,28 +60,27 @@ def evaluate_command(
         raise HierNLPError(
             f"--split: expected one of {', '.join(SPLITS)}, found {split!r}{did_you_mean(split, SPLITS)}"
         )
-    analyzer = hiernlp.load(model, device=device, precision=precision)
-    bundle = analyzer.bundle
-    bundle.model.needed(tasks or ())
-    recipe = validate(Recipe, bundle.recipe) if bundle.recipe else None
+    analyzer = open_analyzer(model, device=device, precision=precision)
+    analyzer.depth(tasks)  # which tells of names that there are not, before anything is read
+    heads = {task: _unlearnt(analyzer.about(task)) for task in analyzer.tasks}
+    recipe = validate(Recipe, analyzer.recipe) if analyzer.recipe else None
     if corpus is not None:
-        splits = {corpus: _given(bundle, recipe, corpus, reader)}
+        splits = {corpus: _given(analyzer, recipe, corpus, reader)}
     else:
-        splits = _of_recipe(bundle, recipe, split or "dev")
+        splits = _of_recipe(analyzer, recipe, split or "dev")
     annotated = {task for found in splits.values() for task in found.tasks}
     for task in tasks or ():
         if task not in annotated:
-            lacking = " and ".join(map(repr, columns_of(bundle.model.heads[task])))  # pyright: ignore[reportArgumentType]
+            lacking = " and ".join(map(repr, analyzer.about(task).columns))
             raise HierNLPError(
                 f"--tasks: {task} needs the annotation {lacking}, which {', '.join(splits)} does not have"
             )
     # Batches as in training's own evaluation give the same figures to the last bit.
     settings = recipe.training if recipe else TrainingSettings()
     scores = evaluate(
-        analyzer.model,
+        analyzer.predictor,
         splits,
-        encoder=bundle.encoder,
-        encoding=bundle.encoding,
+        heads=heads,
         budget=settings.evaluation_subwords,
         tasks=tasks,
     )
@@ -99,10 +101,16 @@ def evaluate_command(
         console.print(note, style="dim", markup=False, highlight=False)
 
 
-def _of_recipe(bundle: Bundle, recipe: Recipe | None, split: str) -> dict[str, EncodedSplit]:
+def _unlearnt(info: TaskInfo) -> Kind[Any, Any]:
+    """Return a task's kind to score by, without what it has learnt: graphs hold that, or a model elsewhere."""
+    kind = kinds.load(info.kind)
+    return kind(options=validate(kind.Options, info.options), labels=dict(info.labels), hidden_size=1)
+
+
+def _of_recipe(analyzer: BaseAnalyzer, recipe: Recipe | None, split: str) -> dict[str, EncodedSplit]:
     """Return a split of the recipe's corpora, with the tasks that they train."""
     if recipe is None:
-        raise HierNLPError("the model folder has no recipe.yaml that names corpora; give --corpus")
+        raise HierNLPError("the folder has no recipe.yaml that names corpora; give --corpus")
     found: dict[str, EncodedSplit] = {}
     for name, settings in recipe.corpora.items():
         # The training data tells which tasks the corpus trains, and shares are cut from it.
@@ -118,16 +126,16 @@ def _of_recipe(bundle: Bundle, recipe: Recipe | None, split: str) -> dict[str, E
             meant = [
                 task
                 for task, s in recipe.tasks.items()
-                if task in bundle.tasks and (s.corpora is None or name in s.corpora)
+                if task in analyzer.tasks and (s.corpora is None or name in s.corpora)
             ]
-            trained = [task for task in meant if _has(splits["train"], bundle, task)]
-            found[name] = _encoded(splits[split], bundle, trained)
+            trained = [task for task in meant if _has(splits["train"], analyzer, task)]
+            found[name] = _encoded(splits[split], analyzer, trained)
     if not found:
         raise HierNLPError(f"--split: no corpus of the model's recipe has {split!r}; give --corpus")
     return found
 
 
-def _given(bundle: Bundle, recipe: Recipe | None, corpus: str, reader: str | None) -> EncodedSplit:
+def _given(analyzer: BaseAnalyzer, recipe: Recipe | None, corpus: str, reader: str | None) -> EncodedSplit:
     """Return the user's own corpus."""
     name = reader or SUFFIXES.get(Path(corpus).suffix.lower())
     if name is None:
@@ -152,19 +160,18 @@ def _given(bundle: Bundle, recipe: Recipe | None, corpus: str, reader: str | Non
         except HierNLPError as error:
             problem = problem or error
             continue
-        found = _encoded(rows, bundle, list(bundle.tasks))
+        found = _encoded(rows, analyzer, analyzer.tasks)
         if found.tasks:
             return found
     raise problem or HierNLPError(
-        f"--corpus {corpus}: has no annotation that the model's tasks read, which are {', '.join(bundle.tasks)}"
+        f"--corpus {corpus}: has no annotation that the model's tasks read, which are {', '.join(analyzer.tasks)}"
     )
 
 
-def _has(rows: datasets.Dataset, bundle: Bundle, task: str) -> bool:
-    columns = columns_of(bundle.model.heads[task])  # pyright: ignore[reportArgumentType]
-    return annotates(rows, columns, pairs=bundle.model.reads_pairs(task))
+def _has(rows: datasets.Dataset, analyzer: BaseAnalyzer, task: str) -> bool:
+    return annotates(rows, analyzer.about(task).columns, pairs=analyzer.reads_pairs(task))
 
 
-def _encoded(rows: datasets.Dataset, bundle: Bundle, tasks: list[str]) -> EncodedSplit:
-    present = [task for task in bundle.model.tasks if task in tasks and _has(rows, bundle, task)]
-    return EncodedSplit(rows, encoder=bundle.encoder, tasks=present)
+def _encoded(rows: datasets.Dataset, analyzer: BaseAnalyzer, tasks: Sequence[str]) -> EncodedSplit:
+    present = [task for task in analyzer.tasks if task in tasks and _has(rows, analyzer, task)]
+    return EncodedSplit(rows, encoder=analyzer.encoder, tasks=present)

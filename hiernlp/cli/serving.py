@@ -11,8 +11,8 @@ from hiernlp.cli._quiet import quiet
 
 quiet()
 
-import hiernlp  # noqa: E402
 from hiernlp.errors import NotInstalledError  # noqa: E402
+from hiernlp.graphs.opening import open_analyzer  # noqa: E402
 from hiernlp.server.settings import ServerSettings  # noqa: E402
 from hiernlp.settings import validate  # noqa: E402
 
@@ -30,7 +30,7 @@ def serve_command(
             f"serve needs libraries that are not installed ({error.name}); pip install 'hiernlp[server]'"
         ) from None
     with open_socket(host, port) as bound:
-        analyzer = hiernlp.load(model, device=device, precision=precision)
+        analyzer = open_analyzer(model, device=device, precision=precision)
         warm_up(analyzer)
         app = create_app(analyzer, settings, name=Path(model).expanduser().resolve().name)
         sys.stderr.write(f"serving {model} at {address(bound)} (Ctrl+C ends)\n")

@@ -65,6 +65,10 @@ class WordBatch:
         flat = torch.cat([words.flatten(0, 1), words.new_zeros(1, words.shape[-1])])
         return F.embedding(self.subword_word, flat)
 
+    def turned(self, rows: Tensor) -> Tensor:
+        """Return for every row what the row has that holds the same pair turned round, half of the batch away."""
+        return rows.roll(len(rows) // 2, 0)
+
     def apply(self, move) -> WordBatch:  # noqa: ANN001 - any function from tensor to tensor
         """Return the batch with every tensor changed by ``move``."""
         return replace(

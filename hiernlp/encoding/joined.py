@@ -11,6 +11,8 @@ from hiernlp.encoding.subwords import SubwordEncoder, Subwords
 
 Pair = tuple[Subwords, Subwords]
 """The two sentences of a pair."""
+JUDGED = 4096
+"""Pairs whose vectors are compared at a time."""
 
 
 def distinct(pairs: Sequence[Pair]) -> tuple[list[Subwords], list[tuple[int, int]]]:

@@ -12,9 +12,10 @@ from typing import Any, Literal
 import torch
 import transformers
 
-from hiernlp.hub.folder import SCORES, library_version
+from hiernlp.hub.folder import SCORES
 from hiernlp.recipe import Recipe
 from hiernlp.training.reports import LOG, read_log
+from hiernlp.version import library_version
 
 TRAINING = "training"
 """Folder inside a model folder for what belongs to its training alone."""

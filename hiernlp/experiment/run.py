@@ -19,13 +19,15 @@ from hiernlp.experiment.preparation import prepare
 from hiernlp.experiment.remains import ADVERSARIES, adversaries_of, probe_remains
 from hiernlp.experiment.trainer import build_trainer, new_accelerator
 from hiernlp.files import replaced_file
-from hiernlp.hub.folder import library_version, load_bundle, restricted, save_bundle
+from hiernlp.hub.folder import load_bundle, restricted, save_bundle
 from hiernlp.kinds._base import Scores
+from hiernlp.prediction import ModelPredictor
 from hiernlp.recipe import Recipe, unplaced_tasks
 from hiernlp.training.checkpoints import drop_state, has_state
 from hiernlp.training.evaluation import baselines, columns_of, evaluate, mean_relative, relative
 from hiernlp.training.gain import GAIN, NO_LOSS, chosen_by_gain, gains_of
 from hiernlp.training.loop import Ended, Evaluated, Event
+from hiernlp.version import library_version
 
 
 class Run:
@@ -179,11 +181,14 @@ class Run:
 
     def _evaluate(self) -> tuple[dict[str, Scores], float]:
         bundle = self.experiment.bundle
+        compiled = self.experiment.recipe.encoder.compile
+        predictor = ModelPredictor(
+            bundle.model, encoder=bundle.encoder, encoding=bundle.encoding, threaded=not compiled
+        )
         scores = evaluate(
-            bundle.model,
+            predictor,
             self.experiment.dev,
-            encoder=bundle.encoder,
-            encoding=bundle.encoding,
+            heads={task: bundle.model.heads[task] for task in bundle.model.tasks},  # pyright: ignore[reportArgumentType]
             budget=self.experiment.recipe.training.evaluation_subwords,
             process=self.accelerator.process_index,
             processes=self.accelerator.num_processes,

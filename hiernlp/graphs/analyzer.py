@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
-from hiernlp.decoding._base import Annotation
-from hiernlp.encoding.subwords import Subwords
+from hiernlp.graphs.manifest import read_recipe
 from hiernlp.graphs.running import GraphModel
 from hiernlp.inference.base import BaseAnalyzer
 from hiernlp.inference.segmenter import Segmentation
@@ -18,7 +17,8 @@ class OnnxAnalyzer(BaseAnalyzer):
     """Analyses text with an exported model, on processors and without torch.
 
     It has all methods of :class:`hiernlp.inference.analyzer.Analyzer`, and the same answers. The graph for a depth is
-    loaded when tasks of that depth are first asked for. Safe to call from several threads at once.
+    loaded when tasks of that depth are first asked for. Safe to call from several threads at once, and in processes
+    forked from this one, which compute on one thread each.
 
     Args:
         folder: a folder that ``hiernlp export`` made.
@@ -38,29 +38,18 @@ class OnnxAnalyzer(BaseAnalyzer):
         self.graphs = GraphModel(folder, threads=threads)
         manifest = self.graphs.manifest
         super().__init__(
-            tasks=list(manifest.tasks),
+            predictor=self.graphs,
+            tasks={name: task.info for name, task in manifest.tasks.items()},
+            layers=manifest.layers,
             encoder=self.graphs.encoder,
-            levels={name: dict.fromkeys(task.columns, task.level) for name, task in manifest.tasks.items()},
             language=manifest.language,
             segmentation=segmentation,
         )
 
-    def reads_pairs(self, task: str) -> bool:  # noqa: ARG002 - none is exported that does
-        return False
+    @property
+    def recipe(self) -> dict[str, Any]:
+        return read_recipe(self.graphs.folder)
 
-    def _depth(self, tasks: Sequence[str]) -> int:
-        return self.graphs.depth_of(tasks)
-
-    def _predict(
-        self,
-        sentences: Sequence[Subwords],
-        words: Sequence[Sequence[str]],
-        *,
-        tasks: Sequence[str],
-        budget: int,
-        probabilities: bool,
-    ) -> list[dict[str, Annotation]]:
-        return self.graphs.predict(sentences, words, tasks=tasks, budget=budget, probabilities=probabilities)
-
-    def _predict_pairs(self, *_: object, **__: object) -> list[dict[str, Annotation]]:
-        raise AssertionError("no task is exported that reads pairs")
+    def save(self, folder: Path) -> None:
+        for name in self.graphs.files:
+            shutil.copyfile(self.graphs.folder / name, folder / name)

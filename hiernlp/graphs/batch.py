@@ -28,6 +28,7 @@ class GraphBatch:
     cases: Tensor | None = None
     token_types: Tensor | None = None
     of_second: Tensor | None = None
+    other_order: Tensor | None = None
 
     def pool(self, states: Tensor) -> Tensor:
         """Return the words' states (B, N, H) given the subwords' states (W, T, H)."""
@@ -50,3 +51,8 @@ class GraphBatch:
         """
         flat = F.pad(words.flatten(0, 1), (0, 0, 0, 1))
         return F.embedding(self.subword_word, flat)
+
+    def turned(self, rows: Tensor) -> Tensor:
+        """Return for every row what the row has that holds the same pair turned round."""
+        assert self.other_order is not None
+        return rows.index_select(0, self.other_order)

@@ -7,11 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hiernlp.decoding._base import Annotation
+from hiernlp.encoding.subwords import SubwordEncoder
 from hiernlp.errors import HierNLPError
 from hiernlp.graphs.manifest import ExportedTask
 from hiernlp.graphs.running import GraphModel
 from hiernlp.hub.folder import Bundle
-from hiernlp.prediction import predict
+from hiernlp.prediction import ModelPredictor
+from hiernlp.predictor import Predictor
 
 TOLERANCE = 1e-3
 """Largest difference of a probability or a number that is taken for rounding; float32 gives about 1e-5."""
@@ -46,6 +49,8 @@ def check(
 ) -> dict[str, TaskCheck]:
     """Compare the answers of every task, each from the graphs that serve it alone, with torch's.
 
+    Tasks that read pairs judge each sentence with the one that follows, the last one with the first.
+
     Args:
         bundle: the model.
         graphs: its graphs.
@@ -56,29 +61,46 @@ def check(
         HierNLPError: there is no sentence.
     """
     words = with_words(sentences)
-    tasks = list(graphs.manifest.tasks)
-    expected = predict(
-        bundle.model,
-        bundle.encoder.encode(words),
-        words,
-        encoder=bundle.encoder,
-        encoding=bundle.encoding,
+    tasks = graphs.manifest.tasks
+    found: dict[str, TaskCheck] = {}
+    model = ModelPredictor(bundle.model, encoder=bundle.encoder, encoding=bundle.encoding)
+    for pairs in sorted({task.pairs for task in tasks.values()}):
+        alike = [name for name, task in tasks.items() if task.pairs == pairs]
+        how: dict[str, Any] = {"pairs": pairs, "budget": budget}
+        expected = _answers(model, bundle.encoder, words, tasks=alike, probabilities=True, **how)
+        for depth in sorted({tasks[name].depth for name in alike}):
+            here = [name for name in alike if tasks[name].depth == depth]
+            plain, likely = (
+                _answers(graphs, graphs.encoder, words, tasks=here, probabilities=probabilities, **how)
+                for probabilities in (False, True)
+            )
+            for name in here:
+                of_task = [{**a[name], **b[name]} for a, b in zip(likely, plain, strict=True)]
+                found[name] = _compare(tasks[name], [e[name] for e in expected], of_task)
+    return {name: found[name] for name in tasks}
+
+
+def _answers(
+    predictor: Predictor,
+    encoder: SubwordEncoder,
+    words: Sequence[Sequence[str]],
+    *,
+    tasks: Sequence[str],
+    pairs: bool,
+    budget: int,
+    probabilities: bool,
+) -> list[dict[str, Annotation]]:
+    """Return what is said of sentences, or of each with the one that follows."""
+    subwords = encoder.encode(words)
+    if not pairs:
+        return predictor.predict(subwords, words, tasks=tasks, budget=budget, probabilities=probabilities)
+    return predictor.predict_pairs(
+        list(zip(subwords, [*subwords[1:], subwords[0]], strict=True)),
+        [[*first, *second] for first, second in zip(words, [*words[1:], words[0]], strict=True)],
         tasks=tasks,
         budget=budget,
-        probabilities=True,
+        probabilities=probabilities,
     )
-    found: dict[str, TaskCheck] = {}
-    subwords = graphs.encoder.encode(words)
-    for depth in sorted({task.depth for task in graphs.manifest.tasks.values()}):
-        here = [name for name in tasks if graphs.manifest.tasks[name].depth == depth]
-        plain = graphs.predict(subwords, words, tasks=here, budget=budget)
-        likely = graphs.predict(subwords, words, tasks=here, budget=budget, probabilities=True)
-        for name in here:
-            of_task = [
-                {**with_shares[name], **without[name]} for with_shares, without in zip(likely, plain, strict=True)
-            ]
-            found[name] = _compare(graphs.manifest.tasks[name], [e[name] for e in expected], of_task)
-    return {name: found[name] for name in tasks}
 
 
 def with_words(sentences: Sequence[Sequence[str]]) -> list[list[str]]:

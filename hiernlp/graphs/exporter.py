@@ -13,31 +13,39 @@ from abc import ABC, abstractmethod
 from collections import UserDict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import count, cycle, islice
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
+import yaml
 from torch import Tensor, nn
 
 from hiernlp.encoding.collate import WordBatch
 from hiernlp.encoding.grid import lay_out
+from hiernlp.encoding.joined import lay_out_joined, turned
 from hiernlp.encoding.subwords import SubwordEncoder
 from hiernlp.errors import HierNLPError, NotInstalledError
 from hiernlp.graphs.batch import GraphBatch
-from hiernlp.graphs.inputs import graph_inputs
-from hiernlp.graphs.manifest import TOKENIZER, WEIGHTS, ExportedTask, Graph, Manifest, write_manifest
-from hiernlp.hub.folder import Bundle, library_version, restricted
+from hiernlp.graphs.inputs import FED, JOINED, SAID, SIDES, graph_inputs, joined
+from hiernlp.graphs.manifest import RECIPE, TOKENIZER, WEIGHTS, ExportedTask, Graph, Manifest, Reads, write_manifest
+from hiernlp.hub.folder import Bundle, restricted
+from hiernlp.inference.analyzer import task_infos
 from hiernlp.kinds._base import Kind, OnHost
 from hiernlp.model import HierarchicalModel
+from hiernlp.version import library_version
 
 OPSET = 20
 """Version of ONNX's operators; the newest that onnxruntime runs as fast as torch."""
-WHOLE = "whole.onnx"
+WHOLE, VECTOR = "whole.onnx", "/vector"
 SAMPLE = ("The quick brown fox jumped over 42 lazy dogs and 7 cats .", "Why not ?", "Unbelievably")
 """Sentences that go through the model while its graph is made; of their sizes nothing remains in it."""
 WINDOW = 10
 """Subwords of a window of the sample. Windows, subwords, sentences and words must differ in number: sizes that are
 alike in the sample are alike in the graph."""
+PAIRS = ((0, 1), (1, 2), (0, 2), (2, 1))
+"""Pairs of these sentences that do, as many as make no size alike to another."""
 LENGTHS, OTHER_LENGTHS = (13, 3, 1), (11, 2)
 """Numbers of words of sentences of which heads are asked by themselves."""
 
@@ -66,7 +74,7 @@ def checked_tasks(bundle: Bundle, tasks: Collection[str] | None) -> tuple[str, .
     """Return the tasks that an export holds, bottom-up: those asked for and what feeds them.
 
     Raises:
-        HierNLPError: there is no such task, or one reads pairs.
+        HierNLPError: there is no such task.
         NotInstalledError: a library that export takes is absent.
     """
     try:
@@ -77,15 +85,7 @@ def checked_tasks(bundle: Bundle, tasks: Collection[str] | None) -> tuple[str, .
             f"export needs libraries that are not installed ({error.name}); pip install 'hiernlp[onnx]'"
         ) from None
     model = bundle.model
-    kept = model.needed(list(model.tasks if tasks is None else tasks))
-    pairs = [task for task in kept if model.reads_pairs(task)]
-    if pairs:
-        rest = [task for task in model.tasks if not model.reads_pairs(task)]
-        how = f"export the others: --tasks {','.join(rest)}" if rest else "no other task of this model can be exported"
-        raise HierNLPError(
-            f"tasks: those that read pairs of sentences cannot be exported, found {', '.join(pairs)}; {how}"
-        )
-    return kept
+    return model.needed(list(model.tasks if tasks is None else tasks))
 
 
 class _Exporter:
@@ -100,34 +100,33 @@ class _Exporter:
         self.bundle = bundle
         self.folder = folder
         self.model = bundle.model.eval().float().cpu()
-        self.mean = bundle.encoding.subword == "mean"
-        special = bundle.encoder.special
-        narrow = SubwordEncoder(
-            bundle.encoder.tokenizer,
-            limit=len(special.prefix) + WINDOW + len(special.suffix),
-            letter_case=bundle.encoding.letter_case,
-            special=special,
-        )
-        layout = lay_out(narrow.encode([sentence.split() for sentence in SAMPLE]), narrow)
-        self.sample = {name: torch.from_numpy(a) for name, a in graph_inputs(layout, mean=self.mean).items()}
+        self.infos = task_infos(bundle)
+        self.groups = _groups(self.model)
 
     def __call__(self) -> Manifest:
         with torch.no_grad():
             plain = {task: list(self._arrays(task, LENGTHS, probabilities=False)) for task in self.model.tasks}
             likely = {task: list(self._arrays(task, LENGTHS, probabilities=True)) for task in self.model.tasks}
-            self._whole([f"{task}/{name}" for task, names in likely.items() for name in names])
+            self._whole()
             graphs = self._cut(plain, likely)
             choices = {task: self._choice(task) for task in self.model.tasks}
         (self.folder / WHOLE).unlink()
         tokenizer = self.bundle.encoder.tokenizer.backend_tokenizer
         tokenizer.save(str(self.folder / TOKENIZER))
+        if self.bundle.recipe:
+            text = yaml.safe_dump(self.bundle.recipe, sort_keys=False, allow_unicode=True)
+            (self.folder / RECIPE).write_text(text, encoding="utf-8")
         manifest = Manifest(
             hiernlp_version=library_version(),
             language=self.bundle.language,
+            layers=self.model.scheme.depth,
             encoding=self.bundle.encoding,
             limit=self.bundle.encoder.limit,
             special=self.bundle.encoder.special,
-            tasks={task: self._record(task, choices[task]) for task in self.model.tasks},
+            tasks={
+                task: ExportedTask.model_validate({**vars(info), "choice": choices[task]})
+                for task, info in self.infos.items()
+            },
             graphs=graphs,
             sizes={file.name: file.stat().st_size for file in sorted(self.folder.iterdir())},
         )
@@ -136,35 +135,36 @@ class _Exporter:
 
     def _arrays(self, task: str, lengths: Sequence[int], *, probabilities: bool = True) -> dict[str, Tensor]:
         """Return what a task's head says of any states of sentences of so many words."""
-        return _head(self.model, task).arrays(
-            _head(self.model, task)(*self._states(lengths).values()), probabilities=probabilities
-        )
+        head = _head(self.model, task)
+        return head.arrays(head(*self._states(task, lengths).values()), probabilities=probabilities)
 
-    def _states(self, lengths: Sequence[int]) -> dict[str, Tensor]:
-        """Return any states of sentences of so many words, and their mask."""
+    def _states(self, task: str, lengths: Sequence[int]) -> dict[str, Tensor]:
+        """Return any states that a task's head may read of sentences of so many words, and their mask."""
         words = max(lengths)
         return {
-            "words": torch.randn(len(lengths), words, self.model.scheme.hidden_size),
+            "words": torch.randn(len(lengths), words, _head(self.model, task).hidden_size),
             "mask": torch.arange(words) < torch.tensor(lengths).unsqueeze(-1),
         }
 
-    def _whole(self, outputs: Sequence[str]) -> None:
-        """Write the graph of all tasks, with its weights in a file of their own."""
+    def _whole(self) -> None:
+        """Write the graph of all that there is, with its weights in a file of their own."""
         import onnx_ir  # noqa: PLC0415 - an extra
 
+        sample = _sample(self.bundle, self.groups)
         names = {task: f"t{number}" for number, task in enumerate(self.model.tasks)}
         # Modules under some names, such as `type`, are none to torch's exporter, which takes them for methods.
-        whole = _Whole(self.model.renamed(names), self.sample)
+        whole = _Whole(self.model.renamed(names), names=names, groups=self.groups, inputs=sample)
+        outputs = list(whole.named(sample))
         try:
-            program = _exported(whole, self.sample, outputs=outputs)
+            program = _exported(whole, sample, sizes={n: _free(n, t) for n, t in sample.items()}, outputs=outputs)
         except Exception as error:
             raise self._explained(error) from error
         onnx_ir.save(program.model, self.folder / WHOLE, external_data=WEIGHTS)
 
     def _explained(self, error: Exception) -> HierNLPError:
         """Return what to tell of a model of which torch can make no graph: the first task whose head is at fault."""
-        sample = self._states(LENGTHS)
         for task in self.model.tasks:
+            sample = self._states(task, LENGTHS)
             try:
                 _exported(_HeadAlone(_head(self.model, task), sample), sample)
             except Exception as found:  # whatever it is, the task is named
@@ -180,17 +180,37 @@ class _Exporter:
         )
 
     def _cut(self, plain: Mapping[str, Collection[str]], whole: Mapping[str, Collection[str]]) -> list[Graph]:
-        """Write a graph for each depth at which a task ends, without and with what probabilities take."""
+        """Write, for each depth at which a task ends, a graph of each way of reading that tasks up to there have.
+
+        Most are there without and with what probabilities take.
+        """
         from hiernlp.graphs.cutting import cut  # noqa: PLC0415 - an extra
 
         graphs: list[Graph] = []
-        for depth in sorted({place.high for place in self.model.places.values()}):
-            tasks = [task for task in self.model.tasks if self.model.places[task].high <= depth]
-            for probabilities, arrays in ((False, plain), (True, whole)):
-                file = f"depth-{depth}{'-probabilities' if probabilities else ''}.onnx"
-                outputs = [f"{task}/{name}" for task in tasks for name in arrays[task]]
-                cut(self.folder / WHOLE, outputs, self.folder / file)
-                graphs.append(Graph(file=file, depth=depth, tasks=tasks, probabilities=probabilities))
+        for reads, readers in self.groups.items():
+            for depth in sorted({self.infos[task].depth for task in readers}):
+                tasks = [task for task in readers if self.infos[task].depth <= depth]
+                for probabilities in (False,) if reads == "vectors" else (False, True):
+                    arrays = whole if probabilities else plain
+                    outputs = [f"{task}/{name}" for task in tasks for name in arrays[task]]
+                    if reads == "vectors":
+                        outputs = [f"{task}{VECTOR}" for task in tasks]
+                    elif reads == "judged":
+                        outputs += [f"{task}{SAID}" for task in tasks]
+                    stem = f"{'depth' if reads == 'sentences' else reads}-{depth}"
+                    file = f"{stem}{'-probabilities' if probabilities else ''}.onnx"
+                    rows = {"judged": f"{tasks[0]}/{SIDES[0]}", "joined": f"{JOINED}word_mask"}.get(reads)
+                    cut(self.folder / WHOLE, outputs, self.folder / file, rows=rows)
+                    graphs.append(
+                        Graph(
+                            file=file,
+                            reads=reads,
+                            depth=depth,
+                            tasks=tasks,
+                            probabilities=probabilities,
+                            both_orders=reads == "joined" and _both_orders(self.model, readers),
+                        )
+                    )
         return graphs
 
     def _choice(self, task: str) -> str | None:
@@ -223,18 +243,6 @@ class _Exporter:
         arrays = self._arrays(task, lengths)
         choice = _head(self.model, task).decoder.choose(OnHost(arrays), [["word"] * length for length in lengths])
         return arrays | {name: torch.as_tensor(array) for name, array in choice.items()} if choice else None
-
-    def _record(self, task: str, choice: str | None) -> ExportedTask:
-        head, record = _head(self.model, task), self.bundle.tasks[task]
-        return ExportedTask(
-            kind=record.kind,
-            options=head.options.model_dump(mode="json"),
-            labels=record.labels,
-            level=head.level,
-            columns=list(head.columns(head.options)),
-            depth=self.model.places[task].high,
-            choice=choice,
-        )
 
 
 class _Read(UserDict[str, Tensor]):
@@ -269,19 +277,68 @@ class _Function(nn.Module, ABC):
 
 
 class _Whole(_Function):
-    """All tasks of a model."""
+    """All tasks of a model, in all ways of reading that they have.
 
-    def __init__(self, model: HierarchicalModel, names: Iterable[str]) -> None:
-        super().__init__(names)
+    Args:
+        model: the model, its tasks under other names.
+        names: these names by the tasks' own ones.
+        groups: the tasks by what they read.
+        inputs: names of the inputs.
+    """
+
+    def __init__(
+        self,
+        model: HierarchicalModel,
+        *,
+        names: Mapping[str, str],
+        groups: Mapping[Reads, Sequence[str]],
+        inputs: Iterable[str],
+    ) -> None:
+        super().__init__(inputs)
         self.model = model
+        self.renamed = dict(names)
+        self.groups = {reads: list(tasks) for reads, tasks in groups.items()}
 
     def outputs(self, inputs: dict[str, Tensor]) -> list[Tensor]:
-        outputs = self.model(_batch(inputs), tasks=self.model.tasks)
-        return [
-            array
-            for task, output in outputs.items()
-            for array in _head(self.model, task).arrays(output, probabilities=True).values()
-        ]
+        return list(self.named(inputs).values())
+
+    def named(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the graph's outputs by name."""
+        found: dict[str, Tensor] = {}
+        tasks = {reads: [self.renamed[task] for task in readers] for reads, readers in self.groups.items()}
+        sentences = {name: tensor for name, tensor in inputs.items() if not name.startswith(JOINED) and "/" not in name}
+        if "sentences" in tasks:
+            found |= self._said("sentences", self.model(_batch(sentences), tasks=tasks["sentences"]))
+        if "vectors" in tasks:
+            vectors = self.model.vectors(_batch(sentences), tasks=tasks["vectors"])
+            found |= {f"{task}{VECTOR}": vectors[self.renamed[task]] for task in self.groups["vectors"]}
+            judged = self.model.judge({
+                self.renamed[task]: (inputs[f"{task}/{SIDES[0]}"], inputs[f"{task}/{SIDES[1]}"])
+                for task in self.groups["judged"]
+            })  # fmt: skip
+            found |= self._said("judged", judged)
+            found |= {f"{task}{SAID}": judged[self.renamed[task]] for task in self.groups["judged"]}
+        if "joined" in tasks:
+            batch = {n.removeprefix(JOINED): t for n, t in inputs.items() if n.startswith(JOINED) and "/" not in n}
+            said = {new: inputs[name] for task, new in self.renamed.items() if (name := f"{task}{FED}") in inputs}
+            outputs = self.model.read_rows(
+                _batch(batch),
+                tasks=tasks["joined"],
+                judged=said,
+                both_orders=_both_orders(self.model, tasks["joined"]),
+            )
+            found |= self._said("joined", outputs)
+        return found
+
+    def _said(self, reads: Reads, outputs: Mapping[str, Any]) -> dict[str, Tensor]:
+        """Return the arrays of tasks that read alike."""
+        return {
+            f"{task}/{name}": array
+            for task in self.groups[reads]
+            for name, array in _head(self.model, self.renamed[task])
+            .arrays(outputs[self.renamed[task]], probabilities=True)
+            .items()
+        }
 
 
 class _HeadAlone(_Function):
@@ -338,6 +395,68 @@ def _exported(
     )
     assert program is not None
     return program
+
+
+def _groups(model: HierarchicalModel) -> dict[Reads, list[str]]:
+    """Return the tasks by what their graphs read, bottom-up."""
+    found: dict[Reads, list[str]] = {
+        "sentences": [task for task in model.tasks if not model.reads_pairs(task)],
+        "vectors": [task for task in model.tasks if task in model.apart],
+        "judged": [task for task in model.tasks if task in model.apart],
+        "joined": [task for task in model.tasks if task in model.joined],
+    }
+    return {reads: tasks for reads, tasks in found.items() if tasks}
+
+
+def _both_orders(model: HierarchicalModel, joined: Collection[str]) -> bool:
+    """Tell whether the graphs of joined pairs read them in both orders."""
+    return not model.symmetric.isdisjoint(joined)
+
+
+def _sample(bundle: Bundle, groups: Mapping[Reads, Sequence[str]]) -> dict[str, Tensor]:
+    """Return what goes through a model while its graph is made; of its sizes nothing remains in the graph."""
+    model, mean = bundle.model, bundle.encoding.subword == "mean"
+    special = bundle.encoder.special
+    narrow = SubwordEncoder(
+        bundle.encoder.tokenizer,
+        limit=len(special.prefix) + WINDOW + len(special.suffix),
+        letter_case=bundle.encoding.letter_case,
+        special=special,
+    )
+    arrays: dict[str, np.ndarray] = {}
+    if "sentences" in groups or "vectors" in groups:
+        layout = lay_out(narrow.encode([sentence.split() for sentence in SAMPLE]), narrow)
+        arrays |= graph_inputs(layout, mean=mean)
+    sizes = {size for array in arrays.values() for size in array.shape}
+    rows = 0
+    if "joined" in groups:
+        sentences = bundle.encoder.encode([sentence.split() for sentence in SAMPLE])
+        both = _both_orders(model, groups["joined"])
+        rows = _unlike(sizes, step=1 + both)
+        pairs = [(sentences[i], sentences[j]) for i, j in islice(cycle(PAIRS), rows // (1 + both))]
+        layout = lay_out_joined([*pairs, *turned(pairs)] if both else pairs, bundle.encoder)
+        arrays |= joined(graph_inputs(layout, mean=mean, both_orders=both))
+        sizes |= {rows, *layout.ids.shape, *layout.present.shape}
+    sample = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    number = _unlike(sizes)
+    for task in groups.get("judged", ()):
+        sample |= {f"{task}/{side}": torch.randn(number, model.scheme.hidden_size) for side in SIDES}
+    for task in dict.fromkeys(f.source for f in model.feeds if f.source in model.apart and f.target in model.joined):
+        head = _head(model, task)
+        states = torch.randn(rows, 1, head.hidden_size)
+        sample[f"{task}{FED}"] = head(states, torch.ones(rows, 1, dtype=torch.bool))
+    return sample
+
+
+def _unlike(sizes: Collection[int], *, step: int = 1) -> int:
+    """Return a number of rows, a multiple of ``step``, that is no other size of the sample, and neither 0 nor 1."""
+    return next(size for size in count(2 * step, step) if size not in sizes)
+
+
+def _free(name: str, tensor: Tensor) -> Iterable[int]:
+    """Return which dimensions of an input of the whole graph may be of another size."""
+    of_pairs = name.endswith((FED, *(f"/{side}" for side in SIDES)))
+    return (0,) if of_pairs else range(tensor.dim())
 
 
 def _batch(inputs: Mapping[str, Tensor]) -> WordBatch:

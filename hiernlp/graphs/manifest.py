@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,16 +11,18 @@ from pydantic import Field
 
 from hiernlp.encoding.subwords import EncodingSettings, SpecialSubwords
 from hiernlp.errors import HierNLPError, ModelFolderError
+from hiernlp.inference.document import Level
+from hiernlp.inference.tasks import TaskInfo
 from hiernlp.settings import Settings, validate
 
-MANIFEST, WEIGHTS, TOKENIZER = "manifest.json", "weights.bin", "tokenizer.json"
+MANIFEST, WEIGHTS, TOKENIZER, RECIPE = "manifest.json", "weights.bin", "tokenizer.json", "recipe.yaml"
 MODEL_TYPE = "hiernlp-onnx"
-FORMAT = 1
+FORMAT = 2
 """Version of the folder's layout."""
 
 
 class ExportedTask(Settings):
-    """One task, as far as its answers are made of its graph's arrays."""
+    """One task: how its answers are made of its graph's arrays, and what there is to tell of it."""
 
     kind: str
     """Name of its decoder."""
@@ -27,27 +30,51 @@ class ExportedTask(Settings):
     """All of its options."""
     labels: dict[str, list[str]]
     """Its label spaces by role."""
-    level: Literal["token", "spans", "sentence"]
+    level: Level
     """What its columns are said of."""
     columns: list[str]
     """The annotation columns that it writes."""
+    low: int = Field(ge=0)
+    """The lowest layer that it reads."""
+    high: int = Field(ge=0)
+    """The highest layer that it reads."""
     depth: int = Field(ge=0)
-    """The deepest layer that it reads."""
+    """Number of layers that are computed for it alone."""
+    pairs: bool = False
+    """Whether it reads pairs of sentences."""
+    feeds: list[str] = []
+    """What its beliefs are fed to: other tasks, or the encoder."""
+    description: str = ""
+    """What it is, in a sentence."""
     choice: str | None = None
     """File of the graph that is run once the decoder has chosen, if there is one."""
 
+    @property
+    def info(self) -> TaskInfo:
+        """What an analyzer can tell of it."""
+        return TaskInfo(**self.model_dump(exclude={"choice"}))
+
+
+Reads = Literal["sentences", "vectors", "judged", "joined"]
+"""What a graph reads and gives: ``sentences`` to what their tasks say; sentences to the ``vectors`` by which pairs are
+read apart; two vectors a pair to what is ``judged`` of the pairs; ``joined`` pairs to what their tasks say."""
+
 
 class Graph(Settings):
-    """One graph over sentences."""
+    """One graph."""
 
     file: str
     """Its file."""
+    reads: Reads
+    """What it reads and gives."""
     depth: int = Field(ge=0)
     """Number of layers that it computes."""
     tasks: list[str]
     """The tasks whose arrays it gives."""
     probabilities: bool
     """Whether it gives what probabilities take."""
+    both_orders: bool = False
+    """Whether joined pairs are followed by the same pairs turned round."""
 
 
 class Manifest(Settings):
@@ -55,12 +82,14 @@ class Manifest(Settings):
 
     model_type: Literal["hiernlp-onnx"] = MODEL_TYPE
     """What tells it from other files of this name."""
-    format: Literal[1] = FORMAT
+    format: Literal[2] = FORMAT
     """Version of the folder's layout."""
     hiernlp_version: str
     """The library that made it."""
     language: str
     """Language code of the rules that split raw text."""
+    layers: int = Field(ge=0)
+    """Number of layers of the model's encoder, whether a task reads the highest or not."""
     encoding: EncodingSettings
     """How words become subwords and batches."""
     limit: int = Field(ge=1)
@@ -74,9 +103,15 @@ class Manifest(Settings):
     sizes: dict[str, int]
     """The size in bytes of every other file of the folder."""
 
-    def graph_for(self, depth: int, *, probabilities: bool) -> Graph:
-        """Return the graph of all tasks up to a layer on which one ends."""
-        return next(g for g in self.graphs if g.depth == depth and g.probabilities == probabilities)
+    def graph_for(self, reads: Reads, tasks: Sequence[str], *, probabilities: bool = False) -> Graph:
+        """Return the graph that goes as deep as some tasks, for all tasks up to there that read alike."""
+        depth = max(self.tasks[task].depth for task in tasks)
+        fitting = (g for g in self.graphs if (g.reads, g.depth, g.probabilities) == (reads, depth, probabilities))
+        return next(fitting)
+
+    def joins(self, task: str) -> bool:
+        """Tell whether a task reads pairs of sentences joined."""
+        return any(graph.reads == "joined" and task in graph.tasks for graph in self.graphs)
 
 
 def is_exported(folder: str | Path) -> bool:
@@ -87,6 +122,14 @@ def is_exported(folder: str | Path) -> bool:
 def write_manifest(manifest: Manifest, folder: Path) -> None:
     """Write the manifest of a folder whose other files are complete."""
     (folder / MANIFEST).write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
+
+
+def read_recipe(folder: Path) -> dict[str, Any]:
+    """Return the resolved recipe that the model was trained by; empty if it came without one."""
+    import yaml  # noqa: PLC0415 - analysis takes it not
+
+    file = folder / RECIPE
+    return yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 
 def read_manifest(folder: str | Path) -> Manifest:
@@ -112,9 +155,9 @@ def read_manifest(folder: str | Path) -> Manifest:
                 f"{data.get('hiernlp_version')} made; export the model again"
             )
         manifest = validate(Manifest, data)
-        depths = {(graph.depth, graph.probabilities) for graph in manifest.graphs}
         for name, task in manifest.tasks.items():
-            if not {(task.depth, False), (task.depth, True)} <= depths:
+            own = [g for g in manifest.graphs if g.depth == task.depth and name in g.tasks and g.reads != "vectors"]
+            if {graph.probabilities for graph in own} != {False, True}:
                 raise ValueError(f"no graph computes the task {name!r}")
     except ModelFolderError:
         raise

@@ -12,7 +12,7 @@ from hiernlp.errors import ModelFolderError, NotInstalledError
 from hiernlp.graphs.manifest import TOKENIZER, Manifest
 
 if TYPE_CHECKING:
-    from tokenizers import Encoding
+    from tokenizers import Encoding, Tokenizer
 
 
 @dataclass(frozen=True)
@@ -37,18 +37,23 @@ class BareTokenizer:
 
     def __init__(self, file: Path) -> None:
         try:
-            from tokenizers import Tokenizer  # noqa: PLC0415 - absent where only torch's side is installed
+            import tokenizers  # noqa: PLC0415 - absent where only torch's side is installed
         except ModuleNotFoundError:
             raise NotInstalledError(
                 "analysis needs the library tokenizers, which is not installed; pip install tokenizers"
             ) from None
         try:
-            self._tokenizer = Tokenizer.from_file(str(file))
+            self._tokenizer = tokenizers.Tokenizer.from_file(str(file))
         except Exception as error:  # the library raises no narrower class
             first = next(iter(str(error).splitlines()), "")
             raise ModelFolderError(f"{file}: damaged ({first}); export or copy the model again") from None
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
+
+    @property
+    def backend_tokenizer(self) -> Tokenizer:
+        """The tokenizer itself, by the name that transformers' have for it."""
+        return self._tokenizer
 
     def __call__(self, sentences: Sequence[Sequence[str]], *, add_special_tokens: bool, **_: bool) -> Encoded:
         """Return the subwords of sentences given as words; the options are those of transformers."""

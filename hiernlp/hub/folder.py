@@ -13,7 +13,6 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +31,7 @@ from hiernlp.model import Feed, HierarchicalModel, Place
 from hiernlp.pairs import PairReading, PairSettings
 from hiernlp.registry import kinds, sharing
 from hiernlp.settings import validate
+from hiernlp.version import library_version
 
 CONFIG, WEIGHTS, RECIPE, SCORES, CARD = "config.json", "model.safetensors", "recipe.yaml", "scores.json", "README.md"
 TOKENIZER = "tokenizer.json"
@@ -278,14 +278,6 @@ def _damage_in(file: Path) -> Iterator[None]:
         first = next(iter(str(error).splitlines()), "")
         what = first if isinstance(error, HierNLPError) else f"{type(error).__name__}: {first[:300]}"
         raise ModelFolderError(f"{file}: damaged ({what}); save or copy the model again") from error
-
-
-def library_version() -> str:
-    """Return the installed library's version."""
-    try:
-        return version("hiernlp")
-    except PackageNotFoundError:
-        return "0 (not installed)"
 
 
 def _encoder_config(data: Mapping[str, Any]) -> Any:  # noqa: ANN401

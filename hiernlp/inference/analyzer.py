@@ -5,24 +5,21 @@ from __future__ import annotations
 import copy
 import os
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, final
 
 import torch
 
-from hiernlp.decoding._base import Annotation
-from hiernlp.encoding.joined import Pair
-from hiernlp.encoding.subwords import Subwords
 from hiernlp.errors import HierNLPError, did_you_mean
-from hiernlp.hub.folder import Bundle, load_bundle
+from hiernlp.hub.folder import Bundle, load_bundle, write_bundle
 from hiernlp.inference._forks import stay_usable_after_forks
 from hiernlp.inference.base import BaseAnalyzer
 from hiernlp.inference.precision import precisions
 from hiernlp.inference.precision._base import Precision
 from hiernlp.inference.segmenter import Segmentation
+from hiernlp.inference.tasks import TaskInfo
 from hiernlp.kinds._base import Kind
-from hiernlp.prediction import choose_device, predict, predict_pairs
+from hiernlp.prediction import ModelPredictor, choose_device
 
 
 @final
@@ -62,22 +59,23 @@ class Analyzer(BaseAnalyzer):
         chosen = _precision(precision, on, compiled=compile)
         stay_usable_after_forks()
         self.bundle = bundle
-        heads: dict[str, Kind[Any, Any]] = dict(bundle.model.heads.items())  # pyright: ignore[reportAssignmentType]
-        super().__init__(
-            tasks=bundle.model.tasks,
-            encoder=bundle.encoder,
-            levels={task: dict.fromkeys(head.columns(head.options), head.level) for task, head in heads.items()},
-            language=bundle.language,
-            segmentation=segmentation,
-        )
         model = bundle.model.eval()
         if compile or not chosen.holds(model):
             model = chosen.convert(copy.deepcopy(model))
         self.model = model.to(on)
-        self._compiled = compile
         if compile:
             for encoder in self.model.scheme.encoders:
                 encoder.compile_layers()
+        super().__init__(
+            predictor=ModelPredictor(
+                self.model, encoder=bundle.encoder, encoding=bundle.encoding, threaded=not compile
+            ),
+            tasks=task_infos(bundle),
+            layers=bundle.model.scheme.depth,
+            encoder=bundle.encoder,
+            language=bundle.language,
+            segmentation=segmentation,
+        )
 
     @classmethod
     def load(
@@ -92,53 +90,35 @@ class Analyzer(BaseAnalyzer):
         """Load a model folder or a hub model (see :func:`hiernlp.load`)."""
         return cls(load_bundle(folder), device=device, precision=precision, compile=compile, segmentation=segmentation)
 
-    def reads_pairs(self, task: str) -> bool:
-        return self.model.reads_pairs(task)
+    @property
+    def recipe(self) -> dict[str, Any]:
+        return self.bundle.recipe
 
-    def _depth(self, tasks: Sequence[str]) -> int:
-        return self.model.depth_of(self.model.needed(tasks))
+    def save(self, folder: Path) -> None:
+        write_bundle(self.bundle, folder)
 
-    def _predict(
-        self,
-        sentences: Sequence[Subwords],
-        words: Sequence[Sequence[str]],
-        *,
-        tasks: Sequence[str],
-        budget: int,
-        probabilities: bool,
-    ) -> list[dict[str, Annotation]]:
-        return predict(
-            self.model,
-            sentences,
-            words,
-            encoder=self.bundle.encoder,
-            encoding=self.bundle.encoding,
-            tasks=tasks,
-            budget=budget,
-            probabilities=probabilities,
-            threaded=not self._compiled,
-        )
 
-    def _predict_pairs(
-        self,
-        pairs: Sequence[Pair],
-        words: Sequence[Sequence[str]],
-        *,
-        tasks: Sequence[str],
-        budget: int,
-        probabilities: bool,
-    ) -> list[dict[str, Annotation]]:
-        return predict_pairs(
-            self.model,
-            pairs,
-            words,
-            encoder=self.bundle.encoder,
-            encoding=self.bundle.encoding,
-            tasks=tasks,
-            budget=budget,
-            probabilities=probabilities,
-            threaded=not self._compiled,
-        )
+def task_infos(bundle: Bundle) -> dict[str, TaskInfo]:
+    """Return what there is to tell of a model's tasks, bottom-up."""
+    return {task: _info(bundle, task) for task in bundle.model.tasks}
+
+
+def _info(bundle: Bundle, task: str) -> TaskInfo:
+    model, record = bundle.model, bundle.tasks[task]
+    head: Kind[Any, Any] = model.heads[task]  # pyright: ignore[reportAssignmentType]
+    return TaskInfo(
+        kind=record.kind,
+        options=head.options.model_dump(mode="json"),
+        labels=record.labels,
+        level=head.level,
+        columns=list(head.columns(head.options)),
+        low=model.places[task].low,
+        high=model.places[task].high,
+        depth=model.depth_of(model.needed([task])),
+        pairs=model.reads_pairs(task),
+        feeds=[feed.target or "encoder" for feed in model.feeds if feed.source == task],
+        description=record.description,
+    )
 
 
 def _precision(name: str, device: torch.device, *, compiled: bool) -> Precision:

@@ -10,16 +10,17 @@ import reprlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from hiernlp.corpora import SECOND
-from hiernlp.decoding._base import Annotation
-from hiernlp.encoding.joined import Pair
 from hiernlp.encoding.subwords import SubwordEncoder, Subwords
 from hiernlp.errors import DataError, HierNLPError, unknown_task
 from hiernlp.inference.document import Document, Level, Sentence
 from hiernlp.inference.segmenter import Segmentation, choose_segmenter
 from hiernlp.inference.stream import LOOK_AHEAD, stream
+from hiernlp.inference.tasks import TaskInfo
+from hiernlp.predictor import Predictor
 from hiernlp.segmentation import Segment
 from hiernlp.segmentation.boundaries import COLUMN
 
@@ -36,9 +37,10 @@ class BaseAnalyzer(ABC):
     """Analyses text with a trained model, which others run.
 
     Args:
-        tasks: the tasks that the model answers, bottom-up.
+        predictor: what answers for sentences and pairs.
+        tasks: what there is to tell of the tasks that the model answers, bottom-up.
+        layers: number of layers of the model's encoder.
         encoder: the model's subword encoder.
-        levels: of each task, what its columns are said of.
         language: language code of the rules that split raw text.
         segmentation: how raw text is split into sentences and words: by ``rules`` for the model's language, or as the
             model has ``learned`` it; by default as learnt, if it has.
@@ -53,61 +55,62 @@ class BaseAnalyzer(ABC):
     def __init__(
         self,
         *,
-        tasks: Sequence[str],
+        predictor: Predictor,
+        tasks: Mapping[str, TaskInfo],
+        layers: int,
         encoder: SubwordEncoder,
-        levels: Mapping[str, Mapping[str, Level]],
         language: str,
         segmentation: Segmentation | None,
     ) -> None:
+        self.predictor = predictor
+        self._about = dict(tasks)
         self._tasks = tuple(tasks)
-        self._encoder = encoder
+        self.layers = layers
+        self.encoder = encoder
+        self.language = language
         # What each column is said of, where its values do not tell: an empty list may be spans or labels.
-        self._levels: dict[str, Level] = {column: level for found in levels.values() for column, level in found.items()}
-        self._segmenting = next((task for task in self._tasks if COLUMN in levels[task]), None)
+        self._levels: dict[str, Level] = {column: t.level for t in tasks.values() for column in t.columns}
+        self._segmenting = next((name for name, task in tasks.items() if COLUMN in task.columns), None)
         self._segment = choose_segmenter(
             segmentation, language=language, tasks=self._tasks, task=self._segmenting, label=self._boundaries
         )
 
+    @property
     @abstractmethod
-    def reads_pairs(self, task: str) -> bool:
-        """Tell whether a task reads pairs of sentences."""
+    def recipe(self) -> dict[str, Any]:
+        """The resolved recipe that the model was trained by; empty if it is not known."""
 
     @abstractmethod
-    def _depth(self, tasks: Sequence[str]) -> int:
-        """Return how many layers a request for some tasks computes."""
-
-    @abstractmethod
-    def _predict(
-        self,
-        sentences: Sequence[Subwords],
-        words: Sequence[Sequence[str]],
-        *,
-        tasks: Sequence[str],
-        budget: int,
-        probabilities: bool,
-    ) -> list[dict[str, Annotation]]:
-        """Return each sentence's annotation by task (see :func:`hiernlp.prediction.predict`)."""
-
-    @abstractmethod
-    def _predict_pairs(
-        self,
-        pairs: Sequence[Pair],
-        words: Sequence[Sequence[str]],
-        *,
-        tasks: Sequence[str],
-        budget: int,
-        probabilities: bool,
-    ) -> list[dict[str, Annotation]]:
-        """Return each pair's annotation by task (see :func:`hiernlp.prediction.predict_pairs`)."""
+    def save(self, folder: Path) -> None:
+        """Write the files that the analyzer can be loaded from into an existing folder."""
 
     @property
     def tasks(self) -> tuple[str, ...]:
         """The tasks that the model answers, bottom-up."""
         return self._tasks
 
+    @property
+    def segmenting(self) -> str | None:
+        """The task that splits raw text and says nothing of words, if there is one."""
+        return self._segmenting
+
+    def about(self, task: str) -> TaskInfo:
+        """Return what there is to tell of a task.
+
+        Raises:
+            HierNLPError: there is no such task.
+        """
+        if task not in self._about:
+            raise unknown_task(task, self.tasks)
+        return self._about[task]
+
+    def reads_pairs(self, task: str) -> bool:
+        """Tell whether a task reads pairs of sentences."""
+        return self.about(task).pairs
+
     def depth(self, tasks: Sequence[str] | None = None) -> int:
         """Return how many layers a request for these tasks computes, by default for all."""
-        return self._depth(self.tasks if tasks is None else self._checked(tasks))
+        return max(self._about[task].depth for task in (self.tasks if tasks is None else self._checked(tasks)))
 
     def segments(self, text: str, *, batch_subwords: int = BATCH_SUBWORDS) -> list[Segment]:
         """Split raw text into sentences and words, with their places in it.
@@ -323,7 +326,7 @@ class BaseAnalyzer(ABC):
                 raise DataError(f"pair {number}: expected words in both sentences, found none in one")
             rows.append({"words": first, SECOND: second, "text": pair[0] if isinstance(pair[0], str) else None})
         firsts, seconds = _sentences([row["words"] for row in rows]), _sentences([row[SECOND] for row in rows])
-        by_task = self._predict_pairs(
+        by_task = self.predictor.predict_pairs(
             list(zip(self._subwords(firsts), self._subwords(seconds), strict=True)),
             [a + b for a, b in zip(firsts, seconds, strict=True)],
             tasks=wanted,
@@ -354,14 +357,14 @@ class BaseAnalyzer(ABC):
             [_SURROGATE.sub("\ufffd", word) for word in words] if _SURROGATE.search(" ".join(words)) else words
             for words in sentences
         ]
-        return self._encoder.encode(readable)
+        return self.encoder.encode(readable)
 
     def _annotate(
         self, sentences: list[list[str]], wanted: Sequence[str], probabilities: bool, budget: int
     ) -> list[dict[str, Any]]:
         if not wanted:
             return [{} for _ in sentences]
-        by_task = self._predict(
+        by_task = self.predictor.predict(
             self._subwords(sentences), sentences, tasks=wanted, budget=budget, probabilities=probabilities
         )
         return [{c: v for task in wanted for c, v in found[task].items()} for found in by_task]

@@ -1,11 +1,13 @@
 """The component ``hiernlp`` of spaCy's pipelines.
 
-Every pipeline of spaCy imports this file, where the library is installed: torch is imported when a model is loaded.
+Every pipeline of spaCy imports this file, where the library is installed: a model is loaded when it is first needed.
 """
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,14 +18,14 @@ from spacy.pipeline import Pipe
 from spacy.tokens import Doc
 from spacy.util import ensure_path, minibatch
 
-import hiernlp
 from hiernlp.errors import HierNLPError, ModelFolderError
+from hiernlp.graphs.opening import open_analyzer
 from hiernlp.inference.base import BATCH_SUBWORDS
 from hiernlp.inference.spacy_docs import annotate
 from hiernlp.segmentation import segment
 
 if TYPE_CHECKING:
-    from hiernlp.inference.analyzer import Analyzer
+    from hiernlp.inference.base import BaseAnalyzer
 
 ASSIGNS = (
     "token.tag", "token.pos", "token.lemma", "token.morph", "token.head", "token.dep", "token.is_sent_start",
@@ -39,12 +41,14 @@ class HierNLP(Pipe):
     component (or the user) set them; where none did, the rules by which the library splits raw text decide. What goes
     where in the document, :mod:`hiernlp.inference.spacy_docs` tells; what the model does not answer stays as it was.
 
-    The model is loaded when it is first needed. It is saved with the pipeline, so that the pipeline's folder needs no
-    other; no pickle is written or read.
+    The model is one that training made, or a folder of graphs that ``hiernlp export`` made, which needs no torch. It is
+    loaded when it is first needed, and saved with the pipeline, so that the pipeline's folder needs no other; no pickle
+    is written or read.
 
     Args:
         name: the component's name in the pipeline.
-        model: a model folder or a hub id; None for a component that is to be read from a saved pipeline.
+        model: a model folder, a hub id or a folder of graphs; None for a component that is to be read from a saved
+            pipeline.
         tasks: the tasks wanted, by default all that read one sentence.
         probabilities: whether tokens, spans and sentences get probabilities, and ``Doc.cats`` shares of one.
         entities: the column of spans that become ``Doc.ents``.
@@ -80,10 +84,10 @@ class HierNLP(Pipe):
         self.batch_subwords = batch_subwords
         self.device = device
         self.precision = precision
-        self._analyzer: Analyzer | None = None
+        self._analyzer: BaseAnalyzer | None = None
 
     @property
-    def analyzer(self) -> Analyzer:
+    def analyzer(self) -> BaseAnalyzer:
         """The analyzer, loaded on first use.
 
         Raises:
@@ -95,7 +99,7 @@ class HierNLP(Pipe):
                     f"the component {self.name!r} has no model; add it with config={{'model': 'a model folder'}}, or "
                     "load the pipeline from where it was saved"
                 )
-            self._analyzer = hiernlp.load(self.model, device=self.device, precision=self.precision)
+            self._analyzer = open_analyzer(self.model, device=self.device, precision=self.precision)
         return self._analyzer
 
     def initialize(self, get_examples: Any = None, *, nlp: Language | None = None) -> None:  # noqa: ANN401, ARG002
@@ -119,7 +123,7 @@ class HierNLP(Pipe):
 
     def _annotate(self, docs: Sequence[Doc]) -> None:
         analyzer = self.analyzer
-        places = [_places(doc, analyzer.bundle.language) for doc in docs]
+        places = [_places(doc, analyzer.language) for doc in docs]
         rows = [
             {"words": [doc[token].text for token in at]}
             for doc, of_doc in zip(docs, places, strict=True)
@@ -134,25 +138,20 @@ class HierNLP(Pipe):
             annotate(doc, [next(found) for _ in of_doc], places=of_doc, entities=self.entities)
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:  # noqa: ARG002 - spaCy's signature
-        """Save the model into a folder, as a model folder."""
+        """Save the model into a folder, as a folder of the same sort."""
         folder = ensure_path(path)
         folder.mkdir(parents=True, exist_ok=True)
-        self._write(folder)
+        self.analyzer.save(folder)
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> HierNLP:  # noqa: ARG002
         """Load the model from a folder that :meth:`to_disk` made."""
-        self._analyzer = hiernlp.load(ensure_path(path), device=self.device, precision=self.precision)
+        self._analyzer = open_analyzer(ensure_path(path), device=self.device, precision=self.precision)
         return self
 
-    def _write(self, folder: Path) -> None:
-        from hiernlp.hub.folder import write_bundle  # noqa: PLC0415 - torch takes seconds
-
-        write_bundle(self.analyzer.bundle, folder)
-
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:  # noqa: ARG002
-        """Return the files of the model folder as one string of bytes."""
+        """Return the files of the folder as one string of bytes."""
         with tempfile.TemporaryDirectory() as folder:
-            self._write(Path(folder))
+            self.analyzer.save(Path(folder))
             return srsly.msgpack_dumps({file.name: file.read_bytes() for file in sorted(Path(folder).iterdir())})
 
     def from_bytes(self, data: bytes, *, exclude: Iterable[str] = ()) -> HierNLP:  # noqa: ARG002
@@ -162,12 +161,15 @@ class HierNLP(Pipe):
             ModelFolderError: the bytes are something else.
         """
         files: dict[str, bytes] = srsly.msgpack_loads(data)  # pyright: ignore[reportAssignmentType]
-        with tempfile.TemporaryDirectory() as folder:
-            for name, content in files.items():
-                if Path(name).name != name:
-                    raise ModelFolderError(f"expected names of files, found {name!r}; save the pipeline again")
-                (Path(folder) / name).write_bytes(content)
-            return self.from_disk(folder)
+        for name in files:
+            if Path(name).name != name:
+                raise ModelFolderError(f"expected names of files, found {name!r}; save the pipeline again")
+        folder = Path(tempfile.mkdtemp())
+        # Graphs are read when they are first needed: the folder stays as long as the component.
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+        return self.from_disk(folder)
 
 
 def _places(doc: Doc, language: str) -> list[list[int]]:

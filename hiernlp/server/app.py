@@ -17,7 +17,6 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
 from hiernlp.errors import HierNLPError
-from hiernlp.hub.folder import library_version
 from hiernlp.inference.writers.json import to_line
 from hiernlp.server.batching import Batcher, BusyError, ClosedError, Job, LateError, Question, characters
 from hiernlp.server.body import BoundedBody
@@ -26,11 +25,12 @@ from hiernlp.server.messages import Analyses, Analysis, AnalyzeRequest, Health, 
 from hiernlp.server.metrics import HUNG_UP, Measured, Metrics
 from hiernlp.server.settings import ServerSettings
 from hiernlp.settings import sentence
+from hiernlp.version import library_version
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-    from hiernlp.inference.analyzer import Analyzer
+    from hiernlp.inference.base import BaseAnalyzer
     from hiernlp.inference.document import Document
 
 PAGE = Path(__file__).parent / "page"
@@ -74,7 +74,7 @@ def refuse(status: int, error: str, *, headers: Mapping[str, str] | None = None)
     return JSONText({"error": error}, status, headers)
 
 
-def create_app(analyzer: Analyzer, settings: ServerSettings | None = None, *, name: str = "model") -> FastAPI:
+def create_app(analyzer: BaseAnalyzer, settings: ServerSettings | None = None, *, name: str = "model") -> FastAPI:
     """Return the service of a model as an ASGI application.
 
     Args:

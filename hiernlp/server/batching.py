@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from hiernlp.inference.document import Document
 
 if TYPE_CHECKING:
-    from hiernlp.inference.analyzer import Analyzer
+    from hiernlp.inference.base import BaseAnalyzer
     from hiernlp.server.metrics import Metrics
 
 
@@ -83,7 +83,7 @@ class Batcher:
         batch_characters: about the most characters analysed together.
     """
 
-    def __init__(self, analyzer: Analyzer, *, waiting: int, batch_characters: int) -> None:
+    def __init__(self, analyzer: BaseAnalyzer, *, waiting: int, batch_characters: int) -> None:
         self.analyzer = analyzer
         self.limit = waiting
         self.batch_characters = batch_characters

@@ -4,47 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hiernlp.server.messages import Limits, Task, Tasks
 
 if TYPE_CHECKING:
-    from hiernlp.inference.analyzer import Analyzer
-    from hiernlp.kinds._base import Kind
+    from hiernlp.inference.base import BaseAnalyzer
     from hiernlp.server.settings import ServerSettings
 
 MOST_LABELS = 1000
 """Most labels of a task that are listed; edit scripts of lemmas can be many more."""
 
 
-def catalogue(analyzer: Analyzer, *, name: str, settings: ServerSettings) -> Tasks:
+def catalogue(analyzer: BaseAnalyzer, *, name: str, settings: ServerSettings) -> Tasks:
     """Return what there is to ask for."""
     return Tasks(
         model=name,
-        language=analyzer.bundle.language,
-        layers=analyzer.model.scheme.depth,
-        tasks=[_task(analyzer, task) for task in analyzer.tasks],
+        language=analyzer.language,
+        layers=analyzer.layers,
+        tasks=[_task(analyzer, task) for task in analyzer.tasks if task != analyzer.segmenting],
         limits=Limits(characters=settings.max_characters, texts=settings.max_texts),
     )
 
 
-def _task(analyzer: Analyzer, name: str) -> Task:
-    model, record = analyzer.model, analyzer.bundle.tasks[name]
-    head: Kind[Any, Any] = model.heads[name]  # pyright: ignore[reportAssignmentType]
-    place = model.places[name]
+def _task(analyzer: BaseAnalyzer, name: str) -> Task:
+    info = analyzer.about(name)
     return Task(
         name=name,
-        kind=record.kind,
-        level=head.level,
-        columns=list(head.columns(head.options)),
-        layer=place.high,
-        lowest_layer=place.low,
-        depth=analyzer.depth([name]),
-        pairs=model.reads_pairs(name),
-        feeds=[feed.target or "encoder" for feed in model.feeds if feed.source == name],
-        description=record.description,
-        label_counts={role: len(labels) for role, labels in record.labels.items()},
-        labels={role: labels[:MOST_LABELS] for role, labels in record.labels.items()},
+        kind=info.kind,
+        level=info.level,
+        columns=list(info.columns),
+        layer=info.high,
+        lowest_layer=info.low,
+        depth=info.depth,
+        pairs=info.pairs,
+        feeds=list(info.feeds),
+        description=info.description,
+        label_counts={role: len(labels) for role, labels in info.labels.items()},
+        labels={role: labels[:MOST_LABELS] for role, labels in info.labels.items()},
     )
 
 
@@ -55,7 +52,7 @@ class Choice:
         analyzer: the analyzer.
     """
 
-    def __init__(self, analyzer: Analyzer) -> None:
+    def __init__(self, analyzer: BaseAnalyzer) -> None:
         self._analyzer = analyzer
         self._chosen = lru_cache(maxsize=256)(self._choose)
 
@@ -74,5 +71,5 @@ class Choice:
             self._analyzer.pairs([], tasks=names)
         else:
             self._analyzer([], tasks=names)
-        reads_pairs = self._analyzer.model.reads_pairs
-        return tuple(t for t in self._analyzer.tasks if reads_pairs(t) == pairs and (tasks is None or t in tasks))
+        fitting = (t for t in self._analyzer.tasks if self._analyzer.reads_pairs(t) == pairs)
+        return tuple(t for t in fitting if t != self._analyzer.segmenting and (tasks is None or t in tasks))

@@ -14,7 +14,7 @@ from hiernlp.errors import HierNLPError
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from hiernlp.inference.analyzer import Analyzer
+    from hiernlp.inference.base import BaseAnalyzer
 
 
 BACKLOG = 1024
@@ -44,9 +44,9 @@ def open_socket(host: str, port: int) -> socket.socket:
     return bound
 
 
-def warm_up(analyzer: Analyzer) -> None:
+def warm_up(analyzer: BaseAnalyzer) -> None:
     """Analyse a word, so that no request waits for what is loaded at first use."""
-    reads_pairs = {analyzer.model.reads_pairs(task) for task in analyzer.tasks}
+    reads_pairs = {analyzer.reads_pairs(task) for task in analyzer.tasks}
     if False in reads_pairs:
         analyzer("Hello.")
     if True in reads_pairs:

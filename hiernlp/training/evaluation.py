@@ -8,10 +8,8 @@ from typing import Any
 from accelerate.utils import gather_object
 
 from hiernlp.encoding.corruption import Corruption, words_of
-from hiernlp.encoding.subwords import EncodingSettings, SubwordEncoder
 from hiernlp.kinds._base import Annotation, Kind, Row, Scores
-from hiernlp.model import HierarchicalModel
-from hiernlp.prediction import predict, predict_pairs
+from hiernlp.predictor import Predictor
 from hiernlp.training.data import EncodedSplit, Seen, see
 
 CHUNK = 4096
@@ -19,11 +17,10 @@ CHUNK = 4096
 
 
 def evaluate(
-    model: HierarchicalModel,
+    predictor: Predictor,
     splits: Mapping[str, EncodedSplit],
     *,
-    encoder: SubwordEncoder,
-    encoding: EncodingSettings,
+    heads: Mapping[str, Kind[Any, Any]],
     budget: int,
     process: int = 0,
     processes: int = 1,
@@ -35,10 +32,9 @@ def evaluate(
     With several processes each predicts its share of the sentences, and all return the same scores.
 
     Args:
-        model: the model.
+        predictor: the model, or what answers in its place.
         splits: the split to score on by corpus.
-        encoder: the subword encoder.
-        encoding: how words are read.
+        heads: its tasks, bottom-up; what they compute is not asked for here.
         budget: most subwords a batch, padding included.
         process: number of this process.
         processes: number of processes.
@@ -49,38 +45,37 @@ def evaluate(
     gold: dict[str, list[Row]] = {}
     predicted: dict[str, list[Annotation]] = {}
     for split in splits.values():
-        wanted = [t for t in model.tasks if t in split.tasks and (tasks is None or t in tasks)]
+        wanted = [t for t in heads if t in split.tasks and (tasks is None or t in tasks)]
         if not wanted:
             continue
         # What tasks with a view of their own see, for their predictions here and their gold answers below.
-        seen = {t: _seen(model.heads[t], split, corruptions[t]) for t in wanted if t in corruptions}  # pyright: ignore[reportArgumentType]
+        seen = {t: _seen(heads[t], split, corruptions[t]) for t in wanted if t in corruptions}
         mine = list(range(process, len(split), processes))
         results: list[tuple[int, dict[str, Annotation]]] = []
         for at in range(0, len(mine), CHUNK):
             chunk = mine[at : at + CHUNK]
-            how = {"encoder": encoder, "encoding": encoding, "budget": budget}
             words = split.words(chunk)
             plain = [task for task in wanted if task not in corruptions]
             annotations: list[dict[str, Annotation]] = [{} for _ in chunk]
             if plain:
                 annotations = (
-                    predict_pairs(model, split.pairs(chunk), words, tasks=plain, **how)
+                    predictor.predict_pairs(split.pairs(chunk), words, tasks=plain, budget=budget)
                     if split.has_pairs
-                    else predict(model, split.subwords(chunk), words, tasks=plain, **how)
+                    else predictor.predict(split.subwords(chunk), words, tasks=plain, budget=budget)
                 )
             for task, view in seen.items():
-                answers = predict(model, [view.sentences[i] for i in chunk], words, tasks=[task], **how)
+                answers = predictor.predict([view.sentences[i] for i in chunk], words, tasks=[task], budget=budget)
                 annotations = [found | more for found, more in zip(annotations, answers, strict=True)]
             results += zip(chunk, annotations, strict=True)
         if processes > 1:
             results = sorted(gather_object(results), key=lambda item: item[0])
-        by_task = {task: columns_of(model.heads[task]) for task in wanted}  # pyright: ignore[reportArgumentType]
+        by_task = {task: columns_of(heads[task]) for task in wanted}
         names = sorted({"words", *(c for columns in by_task.values() for c in columns)})
         rows = list(split.rows(columns=names))
         for task in wanted:
             gold.setdefault(task, []).extend(seen[task].rows if task in seen else rows)
             predicted.setdefault(task, []).extend(annotation[task] for _, annotation in results)
-    return {task: score(model.heads[task], gold[task], predicted[task]) for task in model.tasks if task in gold}  # pyright: ignore[reportArgumentType]
+    return {task: score(heads[task], gold[task], predicted[task]) for task in heads if task in gold}
 
 
 def _seen(head: Kind[Any, Any], split: EncodedSplit, corruption: Corruption) -> Seen:

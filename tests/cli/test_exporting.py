@@ -25,17 +25,14 @@ def model(recipe_data: Callable[..., dict[str, Any]], tmp_path_factory: pytest.T
     return path
 
 
-def test_an_export_is_checked_and_used(cli: Cli, model: Path, tmp_path: Path) -> None:
+def test_an_export_is_checked_and_used(cli: Cli, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text, graphs = tmp_path / "text.txt", tmp_path / "graphs"
     text.write_text("The cat sees a dog. Mary liked the bird.", encoding="utf-8")
-    result = cli("export", model, "--output", graphs, "--tasks", "upos", "--check", text)
+    result = cli("export", model, "--output", graphs, "--check", text)
     assert result.code == 0, result.err
-    assert [cell.strip() for cell in result.out.splitlines()[4].strip("│").split("│")][:4] == [
-        "upos",
-        "1",
-        "11",
-        "100.00",
-    ]
+    rows = [[cell.strip() for cell in line.strip("│").split("│")][:4] for line in result.out.splitlines()]
+    assert ["upos", "1", "11", "100.00"] in rows
+    assert ["shared", "2", "2", "100.00"] in rows
     assert f"graphs in {graphs}" in result.out
     results = [cli("analyze", source, text, "--format", "json", "--device", "cpu") for source in (model, graphs)]
     assert [r.code for r in results] == [0, 0]
@@ -44,21 +41,46 @@ def test_an_export_is_checked_and_used(cli: Cli, model: Path, tmp_path: Path) ->
     annotated = tmp_path / "annotated.jsonl"
     assert cli("annotate", graphs, text, "--output", annotated).code == 0
     assert len(annotated.read_text(encoding="utf-8").splitlines()) == 1
-    for choice in (["--precision", "bfloat16"], ["--compile"]):
-        refused = cli("analyze", graphs, text, *choice)
-        assert refused.code == 2
-        assert f"{' '.join(choice)}: {graphs} is an export" in refused.err.replace("\n", " ")
+    pairs = tmp_path / "pairs.tsv"
+    pairs.write_text("The cat sees a dog.\tA dog.\n", encoding="utf-8")
+    results = [cli("analyze", source, pairs, "--input", "pairs", "--format", "json") for source in (model, graphs)]
+    first, second = (json.loads(r.out)["sentences"][0]["annotations"] for r in results)
+    assert second["shared"] == pytest.approx(first["shared"], abs=1e-4)
+    for command in (["analyze", graphs, text], ["serve", graphs, "--port", "0"], ["evaluate", graphs]):
+        for choice in (["--precision", "bfloat16"], ["--device", "cuda"]):
+            refused = cli(*command, *choice)
+            assert refused.code == 2
+            assert f"{' '.join(choice).removeprefix('--')}: {graphs} is an export" in refused.err
+    refused = cli("analyze", graphs, text, "--compile", "--precision", "int8")
+    assert f"compile and precision int8: {graphs} is an export" in refused.err
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    lacking = cli("analyze", graphs, text, "--picture", tmp_path / "picture.png")
+    assert (lacking.code, "takes matplotlib, which is not installed" in lacking.err) == (2, True)
     again = cli("export", graphs, "--output", tmp_path / "again")
     assert again.code == 2
     assert "config.json" in again.err
 
 
+def test_graphs_score_as_the_model_does(cli: Cli, model: Path, tmp_path: Path, corpora: Path) -> None:
+    graphs = tmp_path / "graphs"
+    assert cli("export", model, "--output", graphs).code == 0
+    results = [cli("evaluate", source, "--json", "--device", "cpu") for source in (model, graphs)]
+    assert [r.code for r in results] == [0, 0], [r.err for r in results]
+    ours, theirs = (json.loads(r.out) for r in results)
+    assert theirs["corpora"] == ours["corpora"]
+    assert theirs["tasks"]["upos"] == ours["tasks"]["upos"]
+    assert theirs["tasks"]["shared"]["values"] == pytest.approx(ours["tasks"]["shared"]["values"], abs=1e-4)
+    (graphs / "recipe.yaml").write_text("", encoding="utf-8")
+    missing = cli("evaluate", graphs)
+    assert (missing.code, "recipe.yaml" in missing.err) == (2, True)
+
+
 def test_mistakes_are_one_line_and_write_nothing(
     cli: Cli, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    result = cli("export", model, "--output", tmp_path / "graphs")
+    result = cli("export", model, "--output", tmp_path / "graphs", "--tasks", "upso")
     assert result.code == 2
-    assert "found shared; export the others: --tasks upos" in result.err
+    assert "there is no task 'upso'" in result.err
     result = cli("export", model, "--output", model, "--tasks", "upos")
     assert result.code == 2
     assert "found a model folder" in result.err

@@ -20,10 +20,10 @@ from hiernlp.graphs import folder as folders
 from hiernlp.graphs.analyzer import OnnxAnalyzer
 from hiernlp.graphs.checking import check, disagreement
 from hiernlp.graphs.folder import save_graphs
-from hiernlp.graphs.manifest import MANIFEST, WEIGHTS, is_exported, read_manifest
+from hiernlp.graphs.manifest import MANIFEST, WEIGHTS, is_exported, read_manifest, read_recipe
 from hiernlp.graphs.running import GraphModel
 from hiernlp.hub import Bundle
-from hiernlp.inference.analyzer import Analyzer
+from hiernlp.inference.analyzer import Analyzer, task_infos
 from hiernlp.inference.document import PROBABILITY
 from tests.graphs.conftest import SINGLE, Exported
 
@@ -102,12 +102,12 @@ def test_raw_text_documents_and_streams(analyzer: Analyzer, onnx: OnnxAnalyzer) 
 
 def test_only_the_graph_of_the_depth_is_loaded(exported: Exported, analyzer: Analyzer) -> None:
     onnx = OnnxAnalyzer(exported.folder, threads=1)
-    assert not onnx.graphs._sessions
+    assert not onnx.graphs._sessions.by_file
     for tasks in (["upos"], ["lemmas", "upos"], ["dependencies"]):
         assert onnx.depth(tasks) == analyzer.depth(tasks)
         assert_alike(analyzer(SENTENCES[:2], tasks=tasks), onnx(SENTENCES[:2], tasks=tasks), probabilities=False)
-        assert f"depth-{onnx.depth(tasks)}.onnx" in onnx.graphs._sessions
-    assert not any("depth-4" in file for file in onnx.graphs._sessions)
+        assert f"depth-{onnx.depth(tasks)}.onnx" in onnx.graphs._sessions.by_file
+    assert not any("depth-4" in file for file in onnx.graphs._sessions.by_file)
     shallow, deep = ((exported.folder / f"depth-{depth}.onnx").stat().st_size for depth in (1, 4))
     assert shallow < deep / 2
 
@@ -160,7 +160,7 @@ def _garbled(file: Path) -> None:
         (MANIFEST, _cut_off, r"manifest\.json: damaged"),
         (MANIFEST, _garbled, r"manifest\.json: damaged"),
         (MANIFEST, Path.unlink, r"expected a folder that `hiernlp export` made"),
-        (MANIFEST, lambda file: file.write_text('{"model_type": "hiernlp-onnx", "format": 9}'), "expected format 1"),
+        (MANIFEST, lambda file: file.write_text('{"model_type": "hiernlp-onnx", "format": 9}'), "expected format 2"),
         (MANIFEST, lambda file: file.write_text('{"model_type": "bert"}'), "model_type is not 'hiernlp-onnx'"),
     ],
 )
@@ -182,6 +182,9 @@ def test_the_manifest_tells_what_there_is(exported: Exported) -> None:
     assert not is_exported(exported.folder.parent)
     for graph in manifest.graphs:
         assert set(graph.tasks) == {t for t in SINGLE if manifest.tasks[t].depth <= graph.depth}
+    assert manifest.layers == exported.bundle.model.scheme.depth
+    assert {name: task.info for name, task in manifest.tasks.items()} == task_infos(exported.bundle)
+    assert read_recipe(exported.folder) == exported.bundle.recipe
 
 
 def test_the_check_finds_what_differs(exported: Exported) -> None:
@@ -204,6 +207,8 @@ def test_the_check_finds_what_differs(exported: Exported) -> None:
     assert other["upos"] == fine["upos"]
     with pytest.raises(HierNLPError, match="no words"):
         check(exported.bundle, graphs, [])
+    with pytest.raises(HierNLPError, match="there is no task 'upso'"):
+        save_graphs(exported.bundle, exported.folder, sentences=READABLE, tasks=["upso"])
 
 
 def test_nothing_is_written_unless_all_is_well(
@@ -224,15 +229,6 @@ def test_nothing_is_written_unless_all_is_well(
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(ModelFolderError, match="found a model folder"):
         save_graphs(exported.bundle, tmp_path, sentences=READABLE)
-
-
-def test_tasks_on_pairs_are_refused_by_name(make_bundle: Callable[..., Bundle], tmp_path: Path) -> None:
-    bundle = make_bundle(["upos", "shared", "holds"])
-    with pytest.raises(HierNLPError, match="found shared, holds; export the others: --tasks upos"):
-        save_graphs(bundle, tmp_path / "graphs", sentences=READABLE)
-    with pytest.raises(HierNLPError, match="there is no task 'upso'"):
-        save_graphs(bundle, tmp_path / "graphs", sentences=READABLE, tasks=["upso"])
-    assert not (tmp_path / "graphs").exists()
 
 
 def test_words_read_at_their_first_subword_and_a_kind_that_cannot_be_exported(

@@ -198,7 +198,7 @@ def test_probabilities(analyzer: Analyzer) -> None:
 def test_the_size_of_batches_changes_nothing(
     analyzer: Analyzer, given_as: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hiernlp.inference import analyzer as module
+    from hiernlp import prediction as module
 
     budgets, original = [], module.predict
 

@@ -13,13 +13,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from udtools import udeval
 
+from hiernlp import prediction
 from hiernlp.errors import HierNLPError
 from hiernlp.experiment import Run
-from hiernlp.inference import analyzer as analyzers
 from hiernlp.inference import segmenter
 from hiernlp.inference.analyzer import Analyzer
 from hiernlp.recipe.files import validate_recipe
 from hiernlp.segmentation import segment
+from hiernlp.server.catalogue import Choice, catalogue
+from hiernlp.server.settings import ServerSettings
 
 WORDS = ("the", "cat", "sees", "a", "big", "mary", "john")
 
@@ -154,13 +156,13 @@ def test_any_text_comes_back_whole(analyzer: Analyzer, text: str) -> None:
 
 def test_a_long_text_goes_through_in_blocks_of_windows(analyzer: Analyzer, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
-    inner = analyzers.predict
+    inner = prediction.predict
 
     def predict(model: Any, sentences: Any, words: Any, **options: Any) -> Any:
         sizes.append(sum(map(len, words)))
         return inner(model, sentences, words, **options)
 
-    monkeypatch.setattr(analyzers, "predict", predict)
+    monkeypatch.setattr(prediction, "predict", predict)
     monkeypatch.setattr(segmenter, "BLOCK", 8)
     text = "the cat sees mary dog " * 1000 + "x" * 10_000
     found = analyzer.segments(text)
@@ -189,6 +191,14 @@ def test_the_task_is_no_analysis_of_words(analyzer: Analyzer) -> None:
     assert "boundary" not in analyzer(["so", "cat"]).columns
     with pytest.raises(HierNLPError, match="'pieces' splits raw text into sentences and words"):
         analyzer("so the cat", tasks=["pieces"])
+
+
+def test_a_service_does_not_offer_the_task(analyzer: Analyzer) -> None:
+    assert analyzer.segmenting == "pieces"
+    rest = tuple(task for task in analyzer.tasks if task != "pieces")
+    assert tuple(task.name for task in catalogue(analyzer, name="model", settings=ServerSettings()).tasks) == rest
+    assert Choice(analyzer)(None, pairs=False) == rest
+    assert list(analyzer("so the cat", tasks=rest).columns)
 
 
 def test_rules_can_be_asked_for(trained: dict[str, Path]) -> None:

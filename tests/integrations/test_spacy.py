@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pickle
+import shutil
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -127,6 +128,35 @@ def test_it_survives_the_disk_bytes_and_the_model_folders_loss(nlp: Language, fo
         assert [seen(other(text)) for text in TEXTS] == expected
     finally:
         hidden.rename(folder)
+
+
+def test_graphs_in_place_of_a_model(folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="the libraries of the extra onnx are not installed")
+    from hiernlp.graphs.exporter import export
+    from hiernlp.hub import load_bundle
+
+    graphs = tmp_path / "graphs"
+    graphs.mkdir()
+    export(load_bundle(folder), graphs, tasks=["upos", "chunks"])
+    pipelines = [spacy.blank("en"), spacy.blank("en")]
+    for pipeline, model in zip(pipelines, (folder, graphs), strict=True):
+        pipeline.add_pipe("hiernlp", config={"model": str(model), "tasks": ["upos", "chunks"], "device": "cpu"})
+    expected = [seen(pipelines[0](text)) for text in TEXTS]
+    nlp = pipelines[1]
+    assert [seen(nlp(text)) for text in TEXTS] == expected
+    nlp.to_disk(tmp_path / "pipeline")
+    data, copy = nlp.to_bytes(), pickle.loads(pickle.dumps(nlp.get_pipe("hiernlp")))
+    assert seen(copy(nlp.make_doc(TEXTS[0]))) == expected[0]
+    shutil.rmtree(graphs)
+    loaded = spacy.load(tmp_path / "pipeline")
+    assert [seen(loaded(text)) for text in TEXTS] == expected
+    other = spacy.blank("en")
+    other.add_pipe("hiernlp", config={"tasks": ["upos", "chunks"]})
+    other.from_bytes(data)
+    assert [seen(other(text)) for text in TEXTS] == expected
+    component = HierNLP(model=str(tmp_path / "pipeline" / "hiernlp"), precision="bfloat16")
+    with pytest.raises(HierNLPError, match=r"precision bfloat16: .* is an export"):
+        component.initialize()
 
 
 def test_bytes_write_nowhere_but_into_their_folder() -> None:

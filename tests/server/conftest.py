@@ -35,6 +35,18 @@ def analyzer(model_folder: Path) -> Analyzer:
     return Analyzer.load(model_folder, device="cpu")
 
 
+@pytest.fixture(scope="session")
+def graphs_folder(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of the model's graphs."""
+    pytest.importorskip("onnxruntime", reason="the libraries of the extra onnx are not installed")
+    from hiernlp.graphs.exporter import export
+    from hiernlp.hub import load_bundle
+
+    folder = tmp_path_factory.mktemp("graphs")
+    export(load_bundle(model_folder), folder)
+    return folder
+
+
 class Watched:
     """An analyzer whose calls are noted, and wait while ``may_go`` is not set."""
 
