@@ -18,6 +18,7 @@ from hiernlp.encoding.subwords import EncodingSettings, SubwordEncoder, Subwords
 from hiernlp.errors import HierNLPError
 from hiernlp.kinds._base import Annotation, Kind
 from hiernlp.model import HierarchicalModel
+from hiernlp.threads import side_by_side
 
 
 def choose_device(name: str | torch.device | None) -> torch.device:
@@ -48,6 +49,7 @@ def predict(
     tasks: Sequence[str],
     budget: int = 1024,
     probabilities: bool = False,
+    threaded: bool = False,
 ) -> list[dict[str, Annotation]]:
     """Return each sentence's annotation by task, in the sentences' order.
 
@@ -63,23 +65,32 @@ def predict(
         tasks: the tasks wanted.
         budget: most subwords a batch, padding included.
         probabilities: whether annotations have probabilities.
+        threaded: whether a processor may run several batches at a time (see :mod:`hiernlp.threads`).
     """
     found: list[dict[str, Annotation]] = [{} for _ in sentences]
     special = len(encoder.prefix) + len(encoder.suffix)
     device = next(model.parameters()).device
+
+    @torch.inference_mode()
+    def run(chosen: Sequence[int]) -> dict[str, list[Annotation]]:
+        batch = collate(
+            [sentences[i] for i in chosen],
+            encoder,
+            mean=encoding.subword == "mean",
+            pad_to_multiple=encoding.pad_to_multiple,
+        )
+        outputs = model(batch.to(device, non_blocking=True), tasks=tasks)
+        heads: dict[str, Kind[Any, Any]] = {task: model.heads[task] for task in outputs}  # pyright: ignore[reportAssignmentType]
+        said = [words[i] for i in chosen]
+        return {task: heads[task].decode(output, said, probabilities=probabilities) for task, output in outputs.items()}
+
+    sizes, lengths = [len(s.ids) + special for s in sentences], [len(s.lengths) for s in sentences]
+    batches = plan_batches(sizes, budget=budget, words=lengths)
     with _evaluating(model):
-        for chosen in plan_batches([len(s.ids) + special for s in sentences], budget=budget):
-            batch = collate(
-                [sentences[i] for i in chosen],
-                encoder,
-                mean=encoding.subword == "mean",
-                pad_to_multiple=encoding.pad_to_multiple,
-            )
-            outputs = model(batch.to(device, non_blocking=True), tasks=tasks)
-            for task, output in outputs.items():
-                head: Kind = model.heads[task]  # pyright: ignore[reportAssignmentType]
-                decoded = head.decode(output, [words[i] for i in chosen], probabilities=probabilities)
-                for i, annotation in zip(chosen, decoded, strict=True):
+        decoded = (side_by_side if device.type == "cpu" and threaded else map)(run, batches)
+        for chosen, annotations in zip(batches, decoded, strict=True):
+            for task, of_task in annotations.items():
+                for i, annotation in zip(chosen, of_task, strict=True):
                     found[i][task] = annotation
     return found
 
@@ -94,6 +105,7 @@ def predict_pairs(
     tasks: Sequence[str],
     budget: int = 1024,
     probabilities: bool = False,
+    threaded: bool = False,
 ) -> list[dict[str, Annotation]]:
     """Return each pair's annotation by task, in the pairs' order.
 
@@ -108,6 +120,7 @@ def predict_pairs(
         tasks: the tasks wanted, all of which read pairs.
         budget: most subwords a batch, padding included.
         probabilities: whether annotations have probabilities.
+        threaded: whether a processor may run several batches at a time (see :mod:`hiernlp.threads`).
     """
     found: list[dict[str, Annotation]] = [{} for _ in pairs]
     if not pairs:
@@ -118,6 +131,7 @@ def predict_pairs(
     both_orders = any(task in model.symmetric for task in joined)
     layout = {"mean": encoding.subword == "mean", "pad_to_multiple": encoding.pad_to_multiple}
     device = next(model.parameters()).device
+    each = side_by_side if device.type == "cpu" and threaded else map
 
     def decode(outputs: Mapping[str, Any], chosen: Sequence[int]) -> None:
         for task in tasks:
@@ -133,16 +147,17 @@ def predict_pairs(
         if apart:
             sentences, at = distinct(pairs)
             places = torch.tensor(at, device=device)
-            order: list[int] = []
-            parts: dict[str, list[Tensor]] = {task: [] for task in apart}
             special = len(encoder.prefix) + len(encoder.suffix)
-            for chosen in plan_batches([len(s.ids) + special for s in sentences], budget=budget):
+
+            @torch.inference_mode()
+            def encode(chosen: Sequence[int]) -> dict[str, Tensor]:
                 batch = collate([sentences[i] for i in chosen], encoder, **layout)
-                for task, found_vectors in model.vectors(batch.to(device, non_blocking=True), tasks=apart).items():
-                    parts[task].append(found_vectors)
-                order += chosen
-            back = torch.tensor(order, device=device).argsort()
-            vectors = {task: torch.cat(found_vectors)[back] for task, found_vectors in parts.items()}
+                return model.vectors(batch.to(device, non_blocking=True), tasks=apart)
+
+            plan = plan_batches([len(s.ids) + special for s in sentences], budget=budget)
+            parts = list(each(encode, plan))
+            back = torch.tensor([i for chosen in plan for i in chosen], device=device).argsort()
+            vectors = {task: torch.cat([part[task] for part in parts])[back] for task in apart}
 
         def judge(chosen: Sequence[int]) -> dict[str, Any]:
             rows = places[torch.tensor(chosen, device=device)] if apart else places
@@ -152,14 +167,19 @@ def predict_pairs(
         for start in range(0, len(pairs) if wanted_apart else 0, JUDGED):
             chosen = range(start, min(start + JUDGED, len(pairs)))
             decode(judge(chosen), chosen)
-        sizes = [len(first.ids) + len(second.ids) + encoder.joint.special for first, second in pairs] if joined else []
-        for chosen in plan_batches(sizes, budget=max(1, budget // (1 + both_orders))):
+
+        @torch.inference_mode()
+        def read(chosen: Sequence[int]) -> None:
             rows = [pairs[i] for i in chosen]
             batch = collate_joined([*rows, *turned(rows)] if both_orders else rows, encoder, **layout)
             outputs = model.read_joined(
                 batch.to(device, non_blocking=True), tasks=joined, judged=judge(chosen), both_orders=both_orders
             )
             decode(outputs, chosen)
+
+        sizes = [len(first.ids) + len(second.ids) + encoder.joint.special for first, second in pairs] if joined else []
+        for _ in each(read, plan_batches(sizes, budget=max(1, budget // (1 + both_orders)))):
+            pass
     return found
 
 
@@ -171,11 +191,13 @@ class ModelPredictor:
         model: the model.
         encoder: its subword encoder.
         encoding: how words are read and lengths padded.
+        threaded: whether a processor may run several batches at a time (see :mod:`hiernlp.threads`).
     """
 
     model: HierarchicalModel
     encoder: SubwordEncoder
     encoding: EncodingSettings
+    threaded: bool = False
 
     def predict(
         self,
@@ -196,6 +218,7 @@ class ModelPredictor:
             tasks=tasks,
             budget=budget,
             probabilities=probabilities,
+            threaded=self.threaded,
         )
 
     def predict_pairs(
@@ -217,6 +240,7 @@ class ModelPredictor:
             tasks=tasks,
             budget=budget,
             probabilities=probabilities,
+            threaded=self.threaded,
         )
 
 
@@ -224,7 +248,8 @@ class ModelPredictor:
 def _evaluating(model: HierarchicalModel) -> Iterator[None]:
     """Put a model in evaluation mode, without gradients; restore its mode."""
     was_training = model.training
-    model.eval()
+    if was_training:  # telling every module takes as long as a layer does on one short sentence
+        model.eval()
     try:
         with torch.inference_mode():
             yield

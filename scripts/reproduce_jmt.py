@@ -31,12 +31,15 @@ RECIPE = "jmt"
 BEGIN, END = "<!-- joint many-task: begin -->", "<!-- joint many-task: end -->"
 TASKS = ("upos", "xpos", "feats", "lemmas", "chunks", "dependencies", "relatedness", "entailment")
 PAIRS = "{from: similarity, to: relatedness}, {from: similarity, to: entailment}, {from: relatedness, to: entailment}"
+BELIEFS = "{from: upos, to: encoder}, {from: xpos, to: encoder}, {from: wsj_tags, to: encoder}"
+PAPER = f"{BELIEFS}, {{from: chunks, to: encoder}}, {{from: dependencies, to: encoder}}, {PAIRS}"
 TOP = [f"tasks.{task}.place=top" for task in TASKS]
 BARE = [f"tasks.{task}.shortcut=false" for task in TASKS]
 TURNS = ["sampling.order=sequential"]
 VARIANTS = {
     "the joint recipe itself": [],
     "all tasks on the top layer": [*TOP, f"feeds=[{PAIRS}]"],
+    "chunks at layer 4, below trees and fed to them": ["tasks.chunks.place=4", f"feeds=[{PAPER}]"],
     "without label feedback": ["feeds=[]"],
     "without the similarity of sentences read apart": ["tasks.similarity.weight=0"],
     "without shortcut": BARE,

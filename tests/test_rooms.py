@@ -28,6 +28,7 @@ ORDER = [
     "modules",
     "sharing",
     "model",
+    "threads",
     "prediction",
     "balancing",
     "gating",

@@ -12,7 +12,14 @@ PADDING = 1 / 16
 """Share of the budget that padding may take in analysis: beyond it, another batch costs less than padding does."""
 
 
-def plan_batches(lengths: Sequence[int], *, budget: int, seed: int | None = None, epoch: int = 0) -> list[list[int]]:
+def plan_batches(
+    lengths: Sequence[int],
+    *,
+    budget: int,
+    words: Sequence[int] | None = None,
+    seed: int | None = None,
+    epoch: int = 0,
+) -> list[list[int]]:
     """Put sentences into batches whose size, padding included, stays within a budget.
 
     Sentences are shuffled, sorted by length in pools of about fifty batches, cut into batches and the batches
@@ -21,6 +28,8 @@ def plan_batches(lengths: Sequence[int], *, budget: int, seed: int | None = None
     Args:
         lengths: number of subwords of each sentence, special ones included.
         budget: most subwords a batch, padding included.
+        words: number of words of each sentence, by which sentences of one length are sorted without a seed: what heads
+            read is padded to those.
         seed: seed of the shuffling; None sorts all sentences by length, longest first, for evaluation and analysis, and
             begins another batch where padding would take more than :data:`PADDING`.
         epoch: epoch number; another one gives another shuffling.
@@ -36,7 +45,8 @@ def plan_batches(lengths: Sequence[int], *, budget: int, seed: int | None = None
     if len(sizes) == 0:
         return []
     if seed is None:
-        return _cut(np.argsort(-sizes, kind="stable"), sizes, budget, padding=PADDING * budget)
+        order = np.lexsort((-np.asarray(sizes if words is None else words, dtype=np.int64), -sizes))
+        return _cut(order, sizes, budget, padding=PADDING * budget)
     generator = np.random.default_rng([seed, epoch])
     order = generator.permutation(len(sizes))
     pools = max(1, round(float(sizes.sum()) / (POOL * budget)))

@@ -129,7 +129,8 @@ class GraphModel:
     def _batches(self, sentences: Sequence[Subwords], budget: int) -> Iterator[tuple[list[int], Arrays]]:
         """Yield which sentences are in each batch, and the batch as a graph's inputs."""
         encoding, special = self.manifest.encoding, len(self.encoder.prefix) + len(self.encoder.suffix)
-        for chosen in plan_batches([len(s.ids) + special for s in sentences], budget=budget):
+        sizes, lengths = [len(s.ids) + special for s in sentences], [len(s.lengths) for s in sentences]
+        for chosen in plan_batches(sizes, budget=budget, words=lengths):
             layout = lay_out([sentences[i] for i in chosen], self.encoder, pad_to_multiple=encoding.pad_to_multiple)
             yield chosen, graph_inputs(layout, mean=encoding.subword == "mean")
 

@@ -67,7 +67,9 @@ class Analyzer(BaseAnalyzer):
             for encoder in self.model.scheme.encoders:
                 encoder.compile_layers()
         super().__init__(
-            predictor=ModelPredictor(self.model, encoder=bundle.encoder, encoding=bundle.encoding),
+            predictor=ModelPredictor(
+                self.model, encoder=bundle.encoder, encoding=bundle.encoding, threaded=not compile
+            ),
             tasks=task_infos(bundle),
             layers=bundle.model.scheme.depth,
             encoder=bundle.encoder,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -60,14 +60,25 @@ class FlatSpansOptions(Settings):
     class_weights: dict[str, float] = Field(default={})
     """Weight of the loss of the words in a label's spans, 1 where none is given (softmax only)."""
 
+    decode: Literal["sequence", "spans"] = "sequence"
+    """Analysis answers with the spans of the best tag sequence, or with every span that is more likely than not under
+    the CRF, whatever stands beside it, which suits F1 a little better."""
+
     _check = model_validator(mode="after")(softmax_only)
+
+    @model_validator(mode="after")
+    def _spans_have_probabilities(self) -> Self:
+        if self.decode == "spans" and not self.crf:
+            raise ValueError("decode: `spans` goes by the CRF's probabilities; set `crf: true`, or leave `decode` out")
+        return self
 
 
 class FlatSpans(Kind[FlatSpansOptions, TagScores]):
     """Spans as IOB2 tags of words, one target a word; whatever the scores, the decoded tags are legal.
 
     The tags are ``O``, then ``B-x`` and ``I-x`` for each label x in the order of the label space. Decoding is Viterbi's
-    over the legal sequences, under the CRF's score or the product of the words' probabilities.
+    over the legal sequences, under the CRF's score or the product of the words' probabilities, or goes span by span
+    (see :mod:`hiernlp.decoding._likely_spans`).
     """
 
     Options = FlatSpansOptions

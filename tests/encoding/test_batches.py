@@ -40,6 +40,16 @@ def test_in_analysis_padding_stays_small_and_batches_as_large_as_it_lets_them(si
         assert padding(more) > PADDING * budget or len(more) * sizes[batch[0]] > budget
 
 
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), max_size=60), st.integers(8, 60))
+def test_of_one_length_those_with_most_words_first(both: list[tuple[int, int]], budget: int) -> None:
+    sizes, words = [max(pair) for pair in both], [min(pair) for pair in both]
+    batches = plan_batches(sizes, budget=budget, words=words)
+    order = [(sizes[i], words[i]) for batch in batches for i in batch]
+    assert order == sorted(order, reverse=True)
+    # They decide about the order alone: batches are as large as without them.
+    assert [len(batch) for batch in batches] == [len(batch) for batch in plan_batches(sizes, budget=budget)]
+
+
 def test_each_epoch_and_seed_is_another() -> None:
     sizes = [3 + i % 17 for i in range(300)]
     plans = [plan_batches(sizes, budget=100, seed=seed, epoch=epoch) for seed in (1, 2) for epoch in range(4)]

@@ -212,6 +212,18 @@ def test_the_size_of_batches_changes_nothing(
     assert all(alike(found[0], other) for other in found[1:])
 
 
+def test_batches_side_by_side_change_nothing(analyzer: Analyzer) -> None:
+    before = torch.get_num_threads()
+    found = []
+    try:
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            found.append(annotations(analyzer(SENTENCES * 9, batch_subwords=16)))
+    finally:
+        torch.set_num_threads(before)
+    assert alike(*found)
+
+
 def test_threads_with_different_tasks(analyzer: Analyzer) -> None:
     wanted = [["upos"], ["topics", "dependencies"], ["chunks", "entities"], ["mood"]] * 5
     expected = [annotations(analyzer(SENTENCES, tasks=tasks)) for tasks in wanted]

@@ -192,3 +192,33 @@ def test_the_baseline_takes_the_longest_known_phrase() -> None:
     answer = FlatSpans.baseline(FlatSpansOptions(column="e"), rows)
     sentence = ["York", "in", "New", "York", "or", "New", "York", "Times"]
     assert answer({"words": sentence})["e"] == spans((2, 4, "place"), (5, 8, "paper"))
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 10**6), st.integers(1, 6))
+def test_spans_more_likely_than_not(seed: int, words: int) -> None:
+    kind = make(crf=True, decode="spans")
+    torch.manual_seed(seed)
+    output = TagScores(2 * torch.randn(2, words, len(kind.tags)), torch.ones(2, words, dtype=torch.bool))
+    for annotation, scores in zip(
+        kind.decode(output, [["w"] * words] * 2, probabilities=True), output.scores, strict=True
+    ):
+        assert len(annotation["e"]) == len(annotation["e_probability"])
+        for span, probability in zip(annotation["e"], annotation["e_probability"], strict=True):
+            # The share of the sequences with this span: those that agree with its tags and then do not go on.
+            start, end, label = span["start"], span["end"], span["label"]
+            tags = torch.full((1, words), IGNORE)
+            tags[0, start:end] = kind.index[f"I-{label}"]
+            tags[0, start] = kind.index[f"B-{label}"]
+            alone = TagScores(scores[None], torch.ones(1, words, dtype=torch.bool))
+            share = (-kind.loss(alone, {"tags": tags})).exp()
+            if end < words:
+                tags[0, end] = kind.index[f"I-{label}"]
+                share = share - (-kind.loss(alone, {"tags": tags})).exp()
+            assert probability == pytest.approx(share.item(), abs=1e-4)
+            assert probability > 0.5
+
+
+def test_spans_go_by_the_crf() -> None:
+    with pytest.raises(ValidationError, match="set `crf: true`"):
+        FlatSpansOptions(column="e", decode="spans")
