@@ -312,10 +312,8 @@ class _Whole(_Function):
         if "vectors" in tasks:
             vectors = self.model.vectors(_batch(sentences), tasks=tasks["vectors"])
             found |= {f"{task}{VECTOR}": vectors[self.renamed[task]] for task in self.groups["vectors"]}
-            judged = self.model.judge({
-                self.renamed[task]: (inputs[f"{task}/{SIDES[0]}"], inputs[f"{task}/{SIDES[1]}"])
-                for task in self.groups["judged"]
-            })  # fmt: skip
+            first, second = ({task: inputs[f"{task}/{side}"] for task in self.groups["judged"]} for side in SIDES)
+            judged = self.model.judge({self.renamed[task]: (first[task], second[task]) for task in first})
             found |= self._said("judged", judged)
             found |= {f"{task}{SAID}": judged[self.renamed[task]] for task in self.groups["judged"]}
         if "joined" in tasks:
@@ -332,13 +330,12 @@ class _Whole(_Function):
 
     def _said(self, reads: Reads, outputs: Mapping[str, Any]) -> dict[str, Tensor]:
         """Return the arrays of tasks that read alike."""
-        return {
-            f"{task}/{name}": array
-            for task in self.groups[reads]
-            for name, array in _head(self.model, self.renamed[task])
-            .arrays(outputs[self.renamed[task]], probabilities=True)
-            .items()
-        }
+        found: dict[str, Tensor] = {}
+        for task in self.groups[reads]:
+            name = self.renamed[task]
+            arrays = _head(self.model, name).arrays(outputs[name], probabilities=True)
+            found |= {f"{task}/{array}": tensor for array, tensor in arrays.items()}
+        return found
 
 
 class _HeadAlone(_Function):

@@ -45,6 +45,8 @@ class BaseAnalyzer(ABC):
         segmentation: how raw text is split into sentences and words: by ``rules`` for the model's language, or as the
             model has ``learned`` it; by default as learnt, if it has.
 
+    Attributes: ``predictor``, ``layers``, ``encoder`` and ``language``, as given.
+
     Raises:
         HierNLPError: the model has learnt no segmentation, and that is asked for.
     """
