@@ -9,7 +9,8 @@ labels. With ``--unlabelled 3000`` those also learn from so many other training 
 there is the helper ``guessed``: what models trained on the 500 sentences alone say of the others. ``gum``: entities
 with tags beside them, from a ``--share`` of the training sentences. ``genre``: entities learnt from news and interviews
 and tested on the other genres, with and without an adversary over the genre. Each run is a model folder under
-``--output``; the same command goes on with what is not finished. At the end the case's part of the page is written anew, between its marks.
+``--output``; the same command goes on with what is not finished. At the end the case's part of the page is written
+anew, between its marks.
 """
 
 from __future__ import annotations
