@@ -45,3 +45,8 @@ def write_guesses(
             shares = {label: round(value / len(seeds), 4) for label, value in total.items()}
             row = {"text": text, "guessed": max(shares, key=shares.__getitem__), "shares": shares}
             out.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def guesses(file: Path) -> list[str]:
+    """Return the likeliest label of each sentence of a file that :func:`write_guesses` wrote."""
+    return [json.loads(line)["guessed"] for line in file.read_text(encoding="utf-8").splitlines()]

@@ -31,3 +31,4 @@ def test_probabilities_are_means_over_the_models(guesses, monkeypatch, tmp_path)
     guesses.write_guesses(file, ["a fine one"], recipe={}, task="mood", seeds=["1", "2"], folder=tmp_path / "models")
     [row] = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     assert row == {"text": "a fine one", "guessed": "good", "shares": {"bad": 0.45, "good": 0.55}}
+    assert guesses.guesses(file) == ["good"]
