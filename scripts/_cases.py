@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -61,6 +62,21 @@ def write(page: Path, case: str, text: str) -> None:
 
 
 def made_by() -> str:
-    """Return by which command, when and with which versions a table was made."""
-    command = "python " + " ".join([f"scripts/{Path(sys.argv[0]).name}", *sys.argv[1:]])
+    """Return by which command, when and with which versions a table was made; paths are those of nobody's machine."""
+    command = "python " + " ".join([f"scripts/{Path(sys.argv[0]).name}", *_shown(sys.argv[1:])])
     return f"Made by `{command}` ({datetime.now(UTC):%Y-%m-%d}, {', '.join(f'{p} {version(p)}' for p in PACKAGES)})."
+
+
+def _shown(arguments: Sequence[str]) -> list[str]:
+    """Return a command's arguments as a page shows them: without what changes no figure, data at ``path/to``.
+
+    Example:
+        >>> _shown(["sst2", "--data", "/home/me/sst2", "--output", "/tmp/runs", "--seeds", "1,2"])
+        ['sst2', '--data', 'path/to/sst2', '--seeds', '1,2']
+    """
+    pairs = [part for argument in arguments for part in argument.split("=", 1)]
+    shown: list[str] = []
+    for before, argument in pairwise(["", *pairs]):
+        if {before, argument}.isdisjoint(("--output", "--page")):
+            shown.append(f"path/to/{Path(argument).resolve().name}" if before in ("--data", "--lexicon") else argument)
+    return shown
