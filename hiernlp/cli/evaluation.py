@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +21,6 @@ from hiernlp.graphs.opening import open_analyzer  # noqa: E402
 from hiernlp.inference.base import BaseAnalyzer  # noqa: E402
 from hiernlp.inference.tasks import TaskInfo  # noqa: E402
 from hiernlp.kinds._base import Kind  # noqa: E402
-from hiernlp.prediction import ModelPredictor  # noqa: E402
-from hiernlp.predictor import Predictor  # noqa: E402
 from hiernlp.recipe import Recipe  # noqa: E402
 from hiernlp.registry import kinds, readers  # noqa: E402
 from hiernlp.settings import validate  # noqa: E402
@@ -80,7 +78,7 @@ def evaluate_command(
     # Batches as in training's own evaluation give the same figures to the last bit.
     settings = recipe.training if recipe else TrainingSettings()
     scores = evaluate(
-        _one_by_one(analyzer.predictor),
+        analyzer.predictor,
         splits,
         heads=heads,
         budget=settings.evaluation_subwords,
@@ -101,11 +99,6 @@ def evaluate_command(
             console.print(confusions_table(found["confusions"], title=f"{task}: confusions"))
     for note in dict.fromkeys(note for found in scores.values() for note in found.notes):
         console.print(note, style="dim", markup=False, highlight=False)
-
-
-def _one_by_one(predictor: Predictor) -> Predictor:
-    """Return what answers with its batches in turn, each on all threads, as in training."""
-    return replace(predictor, threaded=False) if isinstance(predictor, ModelPredictor) else predictor
 
 
 def _unlearnt(info: TaskInfo) -> Kind[Any, Any]:
