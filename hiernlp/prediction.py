@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -18,7 +18,10 @@ from hiernlp.encoding.subwords import EncodingSettings, SubwordEncoder, Subwords
 from hiernlp.errors import HierNLPError
 from hiernlp.kinds._base import Annotation, Kind
 from hiernlp.model import HierarchicalModel
+from hiernlp.predictor import BATCH_SUBWORDS
 from hiernlp.threads import side_by_side
+
+Found = TypeVar("Found")
 
 
 def choose_device(name: str | torch.device | None) -> torch.device:
@@ -39,153 +42,12 @@ def choose_device(name: str | torch.device | None) -> torch.device:
     return device
 
 
-def predict(
-    model: HierarchicalModel,
-    sentences: Sequence[Subwords],
-    words: Sequence[Sequence[str]],
-    *,
-    encoder: SubwordEncoder,
-    encoding: EncodingSettings,
-    tasks: Sequence[str],
-    budget: int = 1024,
-    probabilities: bool = False,
-    threaded: bool = False,
-) -> list[dict[str, Annotation]]:
-    """Return each sentence's annotation by task, in the sentences' order.
+@dataclass(frozen=True)
+class ModelPredictor:
+    """A model with what it reads by, which answers for sentences and for pairs of them.
 
     The model is run as deep as the tasks ask for, in evaluation mode and without gradients; whether it was in training
     mode is restored.
-
-    Args:
-        model: the model.
-        sentences: the sentences' subwords; each has at least one word.
-        words: the sentences' words themselves, which some kinds read when they decode.
-        encoder: the subword encoder that made them.
-        encoding: how words are read and lengths padded.
-        tasks: the tasks wanted.
-        budget: most subwords a batch, padding included.
-        probabilities: whether annotations have probabilities.
-        threaded: whether a processor may run several batches at a time (see :mod:`hiernlp.threads`).
-    """
-    found: list[dict[str, Annotation]] = [{} for _ in sentences]
-    special = len(encoder.prefix) + len(encoder.suffix)
-    device = next(model.parameters()).device
-
-    @torch.inference_mode()
-    def run(chosen: Sequence[int]) -> dict[str, list[Annotation]]:
-        batch = collate(
-            [sentences[i] for i in chosen],
-            encoder,
-            mean=encoding.subword == "mean",
-            pad_to_multiple=encoding.pad_to_multiple,
-        )
-        outputs = model(batch.to(device, non_blocking=True), tasks=tasks)
-        heads: dict[str, Kind[Any, Any]] = {task: model.heads[task] for task in outputs}  # pyright: ignore[reportAssignmentType]
-        said = [words[i] for i in chosen]
-        return {task: heads[task].decode(output, said, probabilities=probabilities) for task, output in outputs.items()}
-
-    sizes, lengths = [len(s.ids) + special for s in sentences], [len(s.lengths) for s in sentences]
-    batches = plan_batches(sizes, budget=budget, words=lengths)
-    with _evaluating(model):
-        decoded = (side_by_side if device.type == "cpu" and threaded else map)(run, batches)
-        for chosen, annotations in zip(batches, decoded, strict=True):
-            for task, of_task in annotations.items():
-                for i, annotation in zip(chosen, of_task, strict=True):
-                    found[i][task] = annotation
-    return found
-
-
-def predict_pairs(
-    model: HierarchicalModel,
-    pairs: Sequence[Pair],
-    words: Sequence[Sequence[str]],
-    *,
-    encoder: SubwordEncoder,
-    encoding: EncodingSettings,
-    tasks: Sequence[str],
-    budget: int = 1024,
-    probabilities: bool = False,
-    threaded: bool = False,
-) -> list[dict[str, Annotation]]:
-    """Return each pair's annotation by task, in the pairs' order.
-
-    For tasks that read pairs apart, a sentence that is in several pairs is encoded once.
-
-    Args:
-        model: the model.
-        pairs: the two sentences' subwords; each sentence has at least one word.
-        words: the words of both sentences of each pair.
-        encoder: the subword encoder that made them.
-        encoding: how words are read and lengths padded.
-        tasks: the tasks wanted, all of which read pairs.
-        budget: most subwords a batch, padding included.
-        probabilities: whether annotations have probabilities.
-        threaded: whether a processor may run several batches at a time (see :mod:`hiernlp.threads`).
-    """
-    found: list[dict[str, Annotation]] = [{} for _ in pairs]
-    if not pairs:
-        return found
-    needed = model.needed(tasks)
-    apart = [task for task in needed if task in model.apart]
-    joined = [task for task in needed if task in model.joined]
-    both_orders = any(task in model.symmetric for task in joined)
-    layout = {"mean": encoding.subword == "mean", "pad_to_multiple": encoding.pad_to_multiple}
-    device = next(model.parameters()).device
-    each = side_by_side if device.type == "cpu" and threaded else map
-
-    def decode(outputs: Mapping[str, Any], chosen: Sequence[int]) -> None:
-        for task in tasks:
-            if task in outputs:
-                head: Kind = model.heads[task]  # pyright: ignore[reportAssignmentType]
-                decoded = head.decode(outputs[task], [words[i] for i in chosen], probabilities=probabilities)
-                for i, annotation in zip(chosen, decoded, strict=True):
-                    found[i][task] = annotation
-
-    with _evaluating(model):
-        vectors: dict[str, Tensor] = {}
-        places = torch.empty(0)
-        if apart:
-            sentences, at = distinct(pairs)
-            places = torch.tensor(at, device=device)
-            special = len(encoder.prefix) + len(encoder.suffix)
-
-            @torch.inference_mode()
-            def encode(chosen: Sequence[int]) -> dict[str, Tensor]:
-                batch = collate([sentences[i] for i in chosen], encoder, **layout)
-                return model.vectors(batch.to(device, non_blocking=True), tasks=apart)
-
-            plan = plan_batches([len(s.ids) + special for s in sentences], budget=budget)
-            parts = list(each(encode, plan))
-            back = torch.tensor([i for chosen in plan for i in chosen], device=device).argsort()
-            vectors = {task: torch.cat([part[task] for part in parts])[back] for task in apart}
-
-        def judge(chosen: Sequence[int]) -> dict[str, Any]:
-            rows = places[torch.tensor(chosen, device=device)] if apart else places
-            return model.judge({task: (v[rows[:, 0]], v[rows[:, 1]]) for task, v in vectors.items()})
-
-        wanted_apart = any(task in apart for task in tasks)  # others only feed, and are judged with what they feed
-        for start in range(0, len(pairs) if wanted_apart else 0, JUDGED):
-            chosen = range(start, min(start + JUDGED, len(pairs)))
-            decode(judge(chosen), chosen)
-
-        @torch.inference_mode()
-        def read(chosen: Sequence[int]) -> None:
-            rows = [pairs[i] for i in chosen]
-            batch = collate_joined([*rows, *turned(rows)] if both_orders else rows, encoder, **layout)
-            outputs = model.read_joined(
-                batch.to(device, non_blocking=True), tasks=joined, judged=judge(chosen), both_orders=both_orders
-            )
-            decode(outputs, chosen)
-
-        sizes = [len(first.ids) + len(second.ids) + encoder.joint.special for first, second in pairs] if joined else []
-        for _ in each(read, plan_batches(sizes, budget=max(1, budget // (1 + both_orders)))):
-            pass
-    return found
-
-
-@dataclass(frozen=True)
-class ModelPredictor:
-    """A model with what it reads by: what answers for sentences and pairs of them.
 
     Attributes:
         model: the model.
@@ -205,21 +67,33 @@ class ModelPredictor:
         words: Sequence[Sequence[str]],
         *,
         tasks: Sequence[str],
-        budget: int,
+        budget: int = BATCH_SUBWORDS,
         probabilities: bool = False,
     ) -> list[dict[str, Annotation]]:
-        """Return each sentence's annotation by task (see :func:`predict`)."""
-        return predict(
-            self.model,
-            sentences,
-            words,
-            encoder=self.encoder,
-            encoding=self.encoding,
-            tasks=tasks,
-            budget=budget,
-            probabilities=probabilities,
-            threaded=self.threaded,
-        )
+        """Return each sentence's annotation by task (see :class:`hiernlp.predictor.Predictor`)."""
+        found: list[dict[str, Annotation]] = [{} for _ in sentences]
+        special = len(self.encoder.prefix) + len(self.encoder.suffix)
+        device = self._device
+
+        def run(chosen: Sequence[int]) -> dict[str, list[Annotation]]:
+            batch = collate(
+                [sentences[i] for i in chosen],
+                self.encoder,
+                mean=self.encoding.subword == "mean",
+                pad_to_multiple=self.encoding.pad_to_multiple,
+            )
+            outputs = self.model(batch.to(device, non_blocking=True), tasks=tasks)
+            forms = [words[i] for i in chosen]
+            return {task: self._head(task).decode(o, forms, probabilities=probabilities) for task, o in outputs.items()}
+
+        sizes, lengths = [len(s.ids) + special for s in sentences], [len(s.lengths) for s in sentences]
+        batches = plan_batches(sizes, budget=budget, words=lengths)
+        with _evaluating(self.model):
+            for chosen, annotations in zip(batches, self._each(run, batches), strict=True):
+                for task, of_task in annotations.items():
+                    for i, annotation in zip(chosen, of_task, strict=True):
+                        found[i][task] = annotation
+        return found
 
     def predict_pairs(
         self,
@@ -227,21 +101,82 @@ class ModelPredictor:
         words: Sequence[Sequence[str]],
         *,
         tasks: Sequence[str],
-        budget: int,
+        budget: int = BATCH_SUBWORDS,
         probabilities: bool = False,
     ) -> list[dict[str, Annotation]]:
-        """Return each pair's annotation by task (see :func:`predict_pairs`)."""
-        return predict_pairs(
-            self.model,
-            pairs,
-            words,
-            encoder=self.encoder,
-            encoding=self.encoding,
-            tasks=tasks,
-            budget=budget,
-            probabilities=probabilities,
-            threaded=self.threaded,
-        )
+        """Return each pair's annotation by task (see :class:`hiernlp.predictor.Predictor`).
+
+        For tasks that read pairs apart, a sentence that is in several pairs is encoded once.
+        """
+        found: list[dict[str, Annotation]] = [{} for _ in pairs]
+        if not pairs:
+            return found
+        needed = self.model.needed(tasks)
+        apart = [task for task in needed if task in self.model.apart]
+        joined = [task for task in needed if task in self.model.joined]
+        both_orders = any(task in self.model.symmetric for task in joined)
+        layout = {"mean": self.encoding.subword == "mean", "pad_to_multiple": self.encoding.pad_to_multiple}
+        device = self._device
+
+        def decode(outputs: Mapping[str, Any], chosen: Sequence[int]) -> None:
+            for task in tasks:
+                if task in outputs:
+                    forms = [words[i] for i in chosen]
+                    decoded = self._head(task).decode(outputs[task], forms, probabilities=probabilities)
+                    for i, annotation in zip(chosen, decoded, strict=True):
+                        found[i][task] = annotation
+
+        with _evaluating(self.model):
+            vectors: dict[str, Tensor] = {}
+            places = torch.empty(0)
+            if apart:
+                sentences, at = distinct(pairs)
+                places = torch.tensor(at, device=device)
+                special = len(self.encoder.prefix) + len(self.encoder.suffix)
+
+                def encode(chosen: Sequence[int]) -> dict[str, Tensor]:
+                    batch = collate([sentences[i] for i in chosen], self.encoder, **layout)
+                    return self.model.vectors(batch.to(device, non_blocking=True), tasks=apart)
+
+                plan = plan_batches([len(s.ids) + special for s in sentences], budget=budget)
+                parts = list(self._each(encode, plan))
+                back = torch.tensor([i for chosen in plan for i in chosen], device=device).argsort()
+                vectors = {task: torch.cat([part[task] for part in parts])[back] for task in apart}
+
+            def judge(chosen: Sequence[int]) -> dict[str, Any]:
+                rows = places[torch.tensor(chosen, device=device)] if apart else places
+                return self.model.judge({task: (v[rows[:, 0]], v[rows[:, 1]]) for task, v in vectors.items()})
+
+            wanted_apart = any(task in apart for task in tasks)  # others only feed, and are judged with what they feed
+            for start in range(0, len(pairs) if wanted_apart else 0, JUDGED):
+                chosen = range(start, min(start + JUDGED, len(pairs)))
+                decode(judge(chosen), chosen)
+
+            def read(chosen: Sequence[int]) -> None:
+                rows = [pairs[i] for i in chosen]
+                batch = collate_joined([*rows, *turned(rows)] if both_orders else rows, self.encoder, **layout)
+                outputs = self.model.read_joined(
+                    batch.to(device, non_blocking=True), tasks=joined, judged=judge(chosen), both_orders=both_orders
+                )
+                decode(outputs, chosen)
+
+            more = self.encoder.joint.special
+            sizes = [len(first.ids) + len(second.ids) + more for first, second in pairs] if joined else []
+            for _ in self._each(read, plan_batches(sizes, budget=max(1, budget // (1 + both_orders)))):
+                pass
+        return found
+
+    def _each(self, run: Callable[[list[int]], Found], batches: Sequence[list[int]]) -> Iterator[Found]:
+        """Yield what a function returns for every batch, of which a processor may run several at a time."""
+        run = torch.inference_mode()(run)  # which every thread must be told
+        return (side_by_side if self.threaded and self._device.type == "cpu" else map)(run, batches)
+
+    def _head(self, task: str) -> Kind[Any, Any]:
+        return self.model.heads[task]  # pyright: ignore[reportReturnType]
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.model.parameters()).device
 
 
 @contextmanager

@@ -9,6 +9,9 @@ from hiernlp.decoding._base import Annotation
 from hiernlp.encoding.joined import Pair
 from hiernlp.encoding.subwords import Subwords
 
+BATCH_SUBWORDS = 1024
+"""Most subwords a batch by default; about the best on processors, larger ones pay on GPUs."""
+
 
 class Predictor(Protocol):
     """A model, or what answers in its place."""
@@ -19,7 +22,7 @@ class Predictor(Protocol):
         words: Sequence[Sequence[str]],
         *,
         tasks: Sequence[str],
-        budget: int,
+        budget: int = BATCH_SUBWORDS,
         probabilities: bool = False,
     ) -> list[dict[str, Annotation]]:
         """Return each sentence's annotation by task, in the sentences' order.
@@ -39,7 +42,7 @@ class Predictor(Protocol):
         words: Sequence[Sequence[str]],
         *,
         tasks: Sequence[str],
-        budget: int,
+        budget: int = BATCH_SUBWORDS,
         probabilities: bool = False,
     ) -> list[dict[str, Annotation]]:
         """Return each pair's annotation by task, in the pairs' order.

@@ -20,7 +20,7 @@ from hiernlp.kinds.sentence_labels import SentenceLabels, SentenceLabelsOptions
 from hiernlp.kinds.token_labels import TokenLabels, TokenLabelsOptions
 from hiernlp.model import Feed, HierarchicalModel, Place
 from hiernlp.modules import ScalarMix
-from hiernlp.prediction import predict
+from hiernlp.prediction import ModelPredictor
 from hiernlp.sharing.hard import Hard, HardOptions
 
 HIDDEN, LAYERS = 16, 4
@@ -405,12 +405,10 @@ def test_a_model_that_normalises_only_its_top_gets_norms_below() -> None:
 def test_long_sentences_go_through_windows_in_every_task() -> None:
     model = build(feeds=ALL_FEEDS)
     long = Subwords([5 + i % 40 for i in range(300)], [1, 2] * 100)
-    found = predict(
-        model,
+    encoding = EncodingSettings(subword="mean")
+    found = ModelPredictor(model, encoder=FakeTokenizer(12), encoding=encoding).predict(  # type: ignore[arg-type]
         [long, Subwords([5], [1])],
         [["w"] * 200, ["w"]],
-        encoder=FakeTokenizer(12),  # type: ignore[arg-type]
-        encoding=EncodingSettings(subword="mean"),
         tasks=model.tasks,
         budget=64,
         probabilities=True,
@@ -425,13 +423,14 @@ def test_prediction_restores_the_mode_and_answers_in_order(training: bool) -> No
     model = build().train(training)
     sentences = [Subwords([5 + n] * n, [1] * n) for n in (3, 9, 1, 7, 4)]
     words = [["w"] * len(s.lengths) for s in sentences]
-    settings: dict[str, Any] = {"encoder": FakeTokenizer(), "encoding": EncodingSettings(), "tasks": ["upos", "type"]}
-    found = predict(model, sentences, words, budget=24, **settings)
+    predict = ModelPredictor(model, encoder=FakeTokenizer(), encoding=EncodingSettings()).predict  # type: ignore[arg-type]
+    tasks = ["upos", "type"]
+    found = predict(sentences, words, budget=24, tasks=tasks)
     assert model.training is training
     assert [len(annotation["upos"]["upos"]) for annotation in found] == [3, 9, 1, 7, 4]
-    assert predict(model, sentences, words, budget=1000, **settings) == found
-    assert [predict(model, [s], [w], **settings)[0] for s, w in zip(sentences, words, strict=True)] == found
-    assert predict(model, [], [], **settings) == []
+    assert predict(sentences, words, budget=1000, tasks=tasks) == found
+    assert [predict([s], [w], tasks=tasks)[0] for s, w in zip(sentences, words, strict=True)] == found
+    assert predict([], [], tasks=tasks) == []
 
 
 @pytest.mark.parametrize("task", ["type", "train", "forward", "keys", "items", "to", "half", "a-b", "self"])

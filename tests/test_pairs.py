@@ -20,7 +20,7 @@ from hiernlp.kinds.sentence_scores import SentenceScores, SentenceScoresOptions
 from hiernlp.kinds.token_labels import TokenLabels, TokenLabelsOptions
 from hiernlp.model import Feed, HierarchicalModel, Place
 from hiernlp.pairs import Feature, PairReading, PairSettings
-from hiernlp.prediction import predict_pairs
+from hiernlp.prediction import ModelPredictor
 from hiernlp.sharing.hard import Hard, HardOptions
 
 HIDDEN, LAYERS = 16, 4
@@ -141,6 +141,10 @@ FEEDS = [
 ]
 
 
+def predictor(model: HierarchicalModel) -> ModelPredictor:
+    return ModelPredictor(model, encoder=FakeTokenizer(), encoding=ENCODING)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("entailment", ["apart", "together", "compared"])
 @pytest.mark.parametrize("budget", [8, 1000])
 def test_prediction_does_not_depend_on_the_batch(entailment: str, budget: int) -> None:
@@ -150,12 +154,9 @@ def test_prediction_does_not_depend_on_the_batch(entailment: str, budget: int) -
         alone = run(model, [pair])
         for task, scores in together.items():
             torch.testing.assert_close(scores[i], alone[task][0])
-    found = predict_pairs(
-        model,
+    found = predictor(model).predict_pairs(
         PAIRS,
         WORDS,
-        encoder=FakeTokenizer(),  # type: ignore[arg-type]
-        encoding=ENCODING,
         tasks=["related", "entails"],
         budget=budget,
         probabilities=True,
@@ -180,12 +181,10 @@ def test_prediction_encodes_each_sentence_once() -> None:
     model.vectors = counting  # type: ignore[method-assign]
     pairs = [(a, b) for a in (A, B, C) for b in (A, B, C)]
     words = [["w"]] * 9
-    found = predict_pairs(
-        model, pairs, words, encoder=FakeTokenizer(), encoding=ENCODING, tasks=["related"]  # type: ignore[arg-type]
-    )  # fmt: skip
+    found = predictor(model).predict_pairs(pairs, words, tasks=["related"])
     assert seen == 3
     assert len(found) == 9
-    assert predict_pairs(model, [], [], encoder=FakeTokenizer(), encoding=ENCODING, tasks=["related"]) == []  # type: ignore[arg-type]
+    assert predictor(model).predict_pairs([], [], tasks=["related"]) == []
 
 
 @pytest.mark.parametrize("entailment", ["apart", "together", "compared"])
@@ -302,12 +301,9 @@ def test_pairs_read_in_both_orders_are_judged_by_the_mean(entailment: str) -> No
     # The first two pairs are one pair in both orders.
     torch.testing.assert_close(found["entails"][0], found["entails"][1])
     torch.testing.assert_close(found["entails"][0], (plain["entails"][0] + plain["entails"][1]) / 2)
-    predicted = predict_pairs(
-        model,
+    predicted = predictor(model).predict_pairs(
         PAIRS,
         WORDS,
-        encoder=FakeTokenizer(),  # type: ignore[arg-type]
-        encoding=ENCODING,
         tasks=["entails"],
         budget=40,
         probabilities=True,

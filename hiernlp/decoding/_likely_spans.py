@@ -23,6 +23,8 @@ from numpy.typing import NDArray
 
 from hiernlp.decoding._spans import Span
 
+LIKELY = 0.5
+"""More likely than not."""
 LEAST = -300.0
 """Scores further below the best one count as if they were not: exponentials must stay above what a number can hold."""
 
@@ -68,7 +70,7 @@ def likely_spans(
     lattice = _Lattice.of(scores[order], lengths[order], start=start, transitions=transitions, end=end)
     firsts = np.arange(1, 2 * len(labels), 2)
     begun = lattice.forward[..., firsts] * lattice.backward[..., firsts]
-    b, i, label = np.nonzero(begun > 0.5)  # noqa: PLR2004 - more likely than not
+    b, i, label = np.nonzero(begun > LIKELY)
     # Candidates of a sentence are in the order of their first words, each word beginning one at most.
     at, inside = i.copy(), 2 * label + 2
     tag = inside - 1
@@ -81,11 +83,11 @@ def likely_spans(
         going_on = further * lattice.after(b[alive], at[alive], inside[alive])
         # What ends here is all that came so far less what goes on.
         ending = mass[alive] * lattice.backward[here] - going_on
-        done = ending > 0.5  # noqa: PLR2004
+        done = ending > LIKELY
         ends[alive[done]], chances[alive[done]] = at[alive[done]] + 1, ending[done]
         mass[alive], tag[alive] = further, inside[alive]
         at[alive] += 1
-        alive = alive[going_on > 0.5]  # noqa: PLR2004
+        alive = alive[going_on > LIKELY]
     for k in np.flatnonzero(ends):
         span = int(i[k]), int(ends[k]), labels[label[k]]
         found[order[b[k]]].append(LikelySpan(span, min(float(chances[k]), 1.0)))

@@ -128,11 +128,7 @@ class TagPaths:
             return found["best"]
         scores, lengths = found["scores"], lengths_of(words)
         if self.crf:
-            start, transitions = found["start"], found["transitions"]
-            if self.legal is not None:
-                start = np.where(self.legal.start, start, -np.inf)
-                transitions = np.where(self.legal.follows, transitions, -np.inf)
-            return best_paths(scores, lengths=lengths, start=start, transitions=transitions, end=found["end"])
+            return best_paths(scores, lengths=lengths, **self.crf_scores(found))
         assert self.legal is not None
         # Where every word's best tag may stand, no sequence is better; only the others are looked for.
         path = scores.argmax(-1)
@@ -143,6 +139,14 @@ class TagPaths:
             transitions = np.where(self.legal.follows, 0.0, -np.inf)
             path[broken] = best_paths(scores[broken], lengths=lengths[broken], start=start, transitions=transitions)
         return path
+
+    def crf_scores(self, found: Found) -> dict[str, np.ndarray]:
+        """Return a CRF's ``start``, ``transitions`` and ``end``, minus infinity where something is not legal."""
+        start, transitions = found["start"], found["transitions"]
+        if self.legal is not None:
+            start = np.where(self.legal.start, start, -np.inf)
+            transitions = np.where(self.legal.follows, transitions, -np.inf)
+        return {"start": start, "transitions": transitions, "end": found["end"]}
 
 
 def best_paths(

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from hiernlp.decoding._base import Annotation, Decoder, Found, Labels, Words, at, lengths_of
 from hiernlp.decoding._likely_spans import likely_spans
 from hiernlp.decoding._spans import as_annotation
-from hiernlp.decoding._tags import TagPaths, from_path, legal_bio, tags_of
+from hiernlp.decoding._tags import TagPaths, from_path, tags_of
 
 
 class FlatSpans(Decoder):
-    """Reads what :class:`TagPaths` does, and ``shares`` (B, N, C).
+    """Reads what :class:`TagPaths` does, and of best sequences ``shares`` (B, N, C).
 
     The probability of a span of the best sequence is the least of its words' tag probabilities: no joint probability
     can exceed it. Where every span more likely than not is kept (``decode: spans``), its probability is exact.
@@ -23,7 +21,7 @@ class FlatSpans(Decoder):
     def __init__(self, *, options: Mapping[str, Any], labels: Labels) -> None:
         super().__init__(options=options, labels=labels)
         self.space = labels["labels"]
-        self.by_span = options.get("decode") == "spans"
+        self.by_span = options["decode"] == "spans"
         self.paths = TagPaths(tags_of(self.space), crf=options["crf"], bio=True)
 
     def __call__(self, found: Found, words: Words, *, probabilities: bool = False) -> list[Annotation]:
@@ -42,15 +40,8 @@ class FlatSpans(Decoder):
         return annotations
 
     def _likely(self, found: Found, words: Words, *, probabilities: bool) -> list[Annotation]:
-        legal, column = legal_bio(tags_of(self.space)), self.options["column"]
-        likely = likely_spans(
-            found["scores"],
-            labels=self.space,
-            lengths=lengths_of(words),
-            start=np.where(legal.start, found["start"], -np.inf),
-            transitions=np.where(legal.follows, found["transitions"], -np.inf),
-            end=found["end"],
-        )
+        column, lengths = self.options["column"], lengths_of(words)
+        likely = likely_spans(found["scores"], labels=self.space, lengths=lengths, **self.paths.crf_scores(found))
         annotations: list[Annotation] = [{column: as_annotation(each.span for each in spans)} for spans in likely]
         if probabilities:
             for annotation, spans in zip(annotations, likely, strict=True):

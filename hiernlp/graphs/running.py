@@ -19,6 +19,7 @@ from hiernlp.graphs._forks import Sessions, is_fork
 from hiernlp.graphs.inputs import FED, SAID, SIDES, graph_inputs, joined
 from hiernlp.graphs.manifest import MANIFEST, Graph, read_manifest
 from hiernlp.graphs.tokenizer import subword_encoder
+from hiernlp.predictor import BATCH_SUBWORDS
 from hiernlp.registry import decoders
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class GraphModel:
         words: Sequence[Sequence[str]],
         *,
         tasks: Sequence[str],
-        budget: int,
+        budget: int = BATCH_SUBWORDS,
         probabilities: bool = False,
     ) -> list[dict[str, Annotation]]:
         """Return each sentence's annotation by task (see :class:`hiernlp.predictor.Predictor`)."""
@@ -90,7 +91,7 @@ class GraphModel:
         words: Sequence[Sequence[str]],
         *,
         tasks: Sequence[str],
-        budget: int,
+        budget: int = BATCH_SUBWORDS,
         probabilities: bool = False,
     ) -> list[dict[str, Annotation]]:
         """Return each pair's annotation by task (see :class:`hiernlp.predictor.Predictor`).

@@ -9,7 +9,7 @@ from typing import Any
 from hiernlp.errors import HierNLPError
 from hiernlp.hub.folder import Bundle, build_model, restricted
 from hiernlp.model import HierarchicalModel
-from hiernlp.prediction import predict, predict_pairs
+from hiernlp.prediction import ModelPredictor
 
 PROBE = (
     ["The", "quick", "brown", "fox", "jumped", "over", "42", "lazy", "dogs", "."],
@@ -86,10 +86,10 @@ def _answers(bundle: Bundle, tasks: Collection[str]) -> list[dict[str, Any]]:
     subwords = bundle.encoder.encode(PROBE)
     single = [task for task in tasks if not model.reads_pairs(task)]
     on_pairs = [task for task in tasks if model.reads_pairs(task)]
-    how = {"encoder": bundle.encoder, "encoding": bundle.encoding, "probabilities": True}
-    found = predict(model, subwords, PROBE, tasks=single, **how) if single else []
+    predictor = ModelPredictor(model, encoder=bundle.encoder, encoding=bundle.encoding)
+    found = predictor.predict(subwords, PROBE, tasks=single, probabilities=True) if single else []
     if on_pairs:
         pairs = [(first, second) for first in subwords for second in subwords]
         words = [first + second for first in PROBE for second in PROBE]
-        found += predict_pairs(model, pairs, words, tasks=on_pairs, **how)
+        found += predictor.predict_pairs(pairs, words, tasks=on_pairs, probabilities=True)
     return found

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from hiernlp.errors import HierNLPError
-from hiernlp.prediction import predict
+from hiernlp.prediction import ModelPredictor
 
 if TYPE_CHECKING:
     from hiernlp.hub.folder import Bundle
@@ -50,19 +50,12 @@ def measure_speed(
         within = [task for task in tasks if model.places[task].high <= depth]
         asked[model.depth_of(model.needed(within))] = within
     device = next(model.parameters()).device
+    predictor = ModelPredictor(model, encoder=bundle.encoder, encoding=bundle.encoding)
     taken: dict[int, list[float]] = {depth: [] for depth in asked}
     for turn in range(rounds + 1):
         for depth, within in asked.items():
             begun = time.perf_counter()
-            predict(
-                model,
-                bundle.encoder.encode(words),
-                words,
-                encoder=bundle.encoder,
-                encoding=bundle.encoding,
-                tasks=within,
-                budget=budget,
-            )
+            predictor.predict(bundle.encoder.encode(words), words, tasks=within, budget=budget)
             if turn:
                 taken[depth].append(time.perf_counter() - begun)
     count = sum(map(len, words))

@@ -20,13 +20,11 @@ from hiernlp.inference.document import Document, Level, Sentence
 from hiernlp.inference.segmenter import Segmentation, choose_segmenter
 from hiernlp.inference.stream import LOOK_AHEAD, stream
 from hiernlp.inference.tasks import TaskInfo
-from hiernlp.predictor import Predictor
+from hiernlp.predictor import BATCH_SUBWORDS, Predictor
 from hiernlp.segmentation import Segment
 from hiernlp.segmentation.boundaries import COLUMN
 
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
-BATCH_SUBWORDS = 1024
-"""Most subwords a batch by default; about the best on processors, larger ones pay on GPUs."""
 
 Input = str | Sequence[str] | Sequence[Sequence[str]] | Sequence[Mapping[str, Any]]
 """What is analysed as one document: raw text, the words of one sentence, several sentences of words, or rows in the

@@ -17,12 +17,13 @@ from typing import Any
 
 from hiernlp.errors import DataError, HierNLPError
 from hiernlp.files import replaced_file
-from hiernlp.inference.base import BATCH_SUBWORDS, BaseAnalyzer
+from hiernlp.inference.base import BaseAnalyzer
 from hiernlp.inference.sinks import Numbered, Sink
 from hiernlp.inference.sinks._base import AppendedFile
 from hiernlp.inference.sources import Record
 from hiernlp.inference.stream import LOOK_AHEAD, windows
 from hiernlp.inference.writers.json import to_line
+from hiernlp.predictor import BATCH_SUBWORDS
 
 
 @dataclass(frozen=True)

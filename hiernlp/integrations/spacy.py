@@ -20,8 +20,8 @@ from spacy.util import ensure_path, minibatch
 
 from hiernlp.errors import HierNLPError, ModelFolderError
 from hiernlp.graphs.opening import open_analyzer
-from hiernlp.inference.base import BATCH_SUBWORDS
 from hiernlp.inference.spacy_docs import annotate
+from hiernlp.predictor import BATCH_SUBWORDS
 from hiernlp.segmentation import segment
 
 if TYPE_CHECKING:

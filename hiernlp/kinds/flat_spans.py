@@ -135,7 +135,8 @@ class FlatSpans(Kind[FlatSpansOptions, TagScores]):
         return self.tagger.loss(output, targets["tags"])
 
     def arrays(self, output: TagScores, *, probabilities: bool = False) -> dict[str, Tensor]:
-        return self.tagger.arrays(output, probabilities=probabilities)
+        # Spans decoded one by one come with their probabilities, so that those of tags are not asked for.
+        return self.tagger.arrays(output, probabilities=probabilities and self.options.decode == "sequence")
 
     def feedback(self, output: TagScores) -> Tensor:
         """Return each word's probability of each tag, shape (B, N, 2 C + 1)."""

@@ -20,7 +20,7 @@ from hiernlp.errors import ModelFolderError
 from hiernlp.experiment import Run
 from hiernlp.hub import Bundle, load_bundle, save_bundle
 from hiernlp.hub import folder as module
-from hiernlp.prediction import predict, predict_pairs
+from hiernlp.prediction import ModelPredictor
 from hiernlp.recipe.files import validate_recipe
 
 SENTENCES = [["the", "cat", "sees", "a", "big", "dog", "."], ["mary", "?"], ["zebras", "\u200b", "sees"] * 40]
@@ -44,12 +44,13 @@ def copied(trained: tuple[Path, Bundle], tmp_path: Path) -> Path:
 
 def answers(bundle: Bundle) -> list[dict[str, Any]]:
     subwords = bundle.encoder.encode(SENTENCES)
-    model, how = bundle.model, {"encoder": bundle.encoder, "encoding": bundle.encoding, "probabilities": True}
+    model = bundle.model
+    predictor = ModelPredictor(model, encoder=bundle.encoder, encoding=bundle.encoding)
     single = [task for task in model.tasks if task not in model.pair_tasks]
     pairs = [(a, b) for a in subwords for b in subwords]
     words = [a + b for a in SENTENCES for b in SENTENCES]
-    return predict(model, subwords, SENTENCES, tasks=single, **how) + predict_pairs(
-        model, pairs, words, tasks=model.pair_tasks, **how
+    return predictor.predict(subwords, SENTENCES, tasks=single, probabilities=True) + predictor.predict_pairs(
+        pairs, words, tasks=model.pair_tasks, probabilities=True
     )
 
 

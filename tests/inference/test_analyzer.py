@@ -22,6 +22,7 @@ from hiernlp.hub import load_bundle
 from hiernlp.inference.analyzer import Analyzer
 from hiernlp.inference.document import PROBABILITY, Document
 from hiernlp.inference.writers import formats, writer
+from hiernlp.prediction import ModelPredictor
 from hiernlp.recipe.files import validate_recipe
 
 TEXT = "the big cat sees mary. does john meet a dog?\n\nThe nurse liked  a bird ."
@@ -198,15 +199,13 @@ def test_probabilities(analyzer: Analyzer) -> None:
 def test_the_size_of_batches_changes_nothing(
     analyzer: Analyzer, given_as: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hiernlp import prediction as module
-
-    budgets, original = [], module.predict
+    budgets, original = [], ModelPredictor.predict
 
     def predict(*args: Any, budget: int, **more: Any) -> Any:
         budgets.append(budget)
         return original(*args, budget=budget, **more)
 
-    monkeypatch.setattr(module, "predict", predict)
+    monkeypatch.setattr(ModelPredictor, "predict", predict)
     found = [annotations(analyzer(given_as, batch_subwords=size)) for size in (1, 64, 4096)]
     assert budgets == [1, 64, 4096]
     assert all(alike(found[0], other) for other in found[1:])

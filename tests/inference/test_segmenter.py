@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from udtools import udeval
 
-from hiernlp import prediction
 from hiernlp.errors import HierNLPError
 from hiernlp.experiment import Run
 from hiernlp.inference import segmenter
 from hiernlp.inference.analyzer import Analyzer
+from hiernlp.prediction import ModelPredictor
 from hiernlp.recipe.files import validate_recipe
 from hiernlp.segmentation import segment
 from hiernlp.server.catalogue import Choice, catalogue
@@ -156,13 +156,13 @@ def test_any_text_comes_back_whole(analyzer: Analyzer, text: str) -> None:
 
 def test_a_long_text_goes_through_in_blocks_of_windows(analyzer: Analyzer, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
-    inner = prediction.predict
+    inner = ModelPredictor.predict
 
-    def predict(model: Any, sentences: Any, words: Any, **options: Any) -> Any:
+    def predict(predictor: ModelPredictor, sentences: Any, words: Any, **options: Any) -> Any:
         sizes.append(sum(map(len, words)))
-        return inner(model, sentences, words, **options)
+        return inner(predictor, sentences, words, **options)
 
-    monkeypatch.setattr(prediction, "predict", predict)
+    monkeypatch.setattr(ModelPredictor, "predict", predict)
     monkeypatch.setattr(segmenter, "BLOCK", 8)
     text = "the cat sees mary dog " * 1000 + "x" * 10_000
     found = analyzer.segments(text)
