@@ -15,6 +15,7 @@ from hiernlp.experiment.preparation import prepare, reopen
 from hiernlp.hub.folder import Bundle
 from hiernlp.prediction import choose_device
 from hiernlp.probing.folder import begin, fingerprint
+from hiernlp.probing.localisation import stretched
 from hiernlp.probing.prober import ProbeEvent, Prober, TaskProbed, stored_results
 from hiernlp.probing.report import write_report
 from hiernlp.probing.results import ProbeResult, TaskResult
@@ -141,28 +142,37 @@ def with_probed_places(
     recipe = without_idle_helpers(recipe)
     names = unplaced_tasks(recipe)
     known = known_places(recipe, folder)
-    if known is not None:
-        return with_places(recipe, known)
-    if folder.exists() and not begin(folder, _identity(recipe, names)):
-        shutil.rmtree(folder)
-    return with_places(recipe, probe(recipe, folder, tasks=names, base=base, device=device, told=told).places)
+    if known is None:
+        if folder.exists() and not begin(folder, _identity(recipe, names)):
+            shutil.rmtree(folder)
+        probe(recipe, folder, tasks=names, base=base, device=device, told=told)
+        known = known_places(recipe, folder)
+        assert known is not None
+    return with_places(recipe, known)
 
 
 def known_places(recipe: Recipe, folder: Path) -> dict[str, int] | None:
-    """Return the places that a finished probe of a recipe's unplaced tasks found; None if there is none."""
+    """Return the layers that a finished probe of a recipe's unplaced tasks gives them; None if there is none.
+
+    They are stretched over the whole encoder if the recipe says so and leaves all its tasks to the probe.
+    """
     names = unplaced_tasks(recipe)
     if not folder.is_dir() or not begin(folder, _identity(recipe, names)):
         return None
     results = stored_results(folder, names)
     if len(results) < len(names):
         return None
-    return {name: result.place(recipe.probe.share) for name, result in results.items()}
+    found = {name: result.place(recipe.probe.share) for name, result in results.items()}
+    if not recipe.probe.stretch or len(names) < len(recipe.tasks):
+        return found
+    return stretched(found, depth=len(next(iter(results.values())).layers) - 1)
 
 
 def _identity(recipe: Recipe, tasks: Sequence[str], *, weights: str | None = None) -> dict[str, Any]:
     """Return all of a recipe on which the results of tasks depend."""
     data = dumped(recipe)
-    data["probe"].pop("share")
+    for how_read in ("share", "stretch"):
+        data["probe"].pop(how_read)
     return {
         **{key: data[key] for key in ("encoder", "encoding", "corpora", "probe")},
         "tasks": {task: {key: data["tasks"][task][key] for key in PROBED_BY} for task in tasks},

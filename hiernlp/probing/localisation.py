@@ -8,7 +8,7 @@ Letters: L layers, so that there are L + 1 scores or weights, of layers 0 (embed
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 NOTHING_GAINED = 5e-3
@@ -80,6 +80,19 @@ def localisation(amounts: Sequence[float]) -> float | None:
         return None
     shares = [amount / total for amount in positive if amount > 0]
     return max(0.0, math.log(len(amounts)) + sum(share * math.log(share) for share in shares))
+
+
+def stretched(layers: Mapping[str, int], *, depth: int) -> dict[str, int]:
+    """Return layers in the same proportions, the highest of which is ``depth``; halves are rounded up.
+
+    Example:
+        >>> stretched({"upos": 2, "entities": 2, "dependencies": 3}, depth=6)
+        {'upos': 4, 'entities': 4, 'dependencies': 6}
+    """
+    highest = max(layers.values())
+    if not highest:  # the embeddings, however far they are stretched
+        return dict(layers)
+    return {name: (2 * layer * depth + highest) // (2 * highest) for name, layer in layers.items()}
 
 
 def smallest_layer(scores: Sequence[float], *, share: float) -> int:

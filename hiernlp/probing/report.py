@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hiernlp.files import replaced_file
 from hiernlp.probing.picture import draw_probe
-from hiernlp.probing.results import ProbeResult, TaskResult
+from hiernlp.probing.results import ProbeResult
 from hiernlp.training.tables import NOT_SHARES, number
 
 if TYPE_CHECKING:
@@ -16,7 +16,16 @@ if TYPE_CHECKING:
 
 JSON, MARKDOWN, PICTURES = "probe.json", "probe.md", ("probe.png", "probe.svg")
 UNDEFINED = "undefined"
-FIGURES = ("place", "best layer", "expected layer", "centre of gravity", "K of mix", "K of gains", "selectivity")
+FIGURES = (
+    "place",
+    "stretched place",
+    "best layer",
+    "expected layer",
+    "centre of gravity",
+    "K of mix",
+    "K of gains",
+    "selectivity",
+)
 """What is said of each task besides its scores."""
 
 
@@ -51,7 +60,7 @@ def markdown(result: ProbeResult) -> str:
     controls = {name: task.control for name, task in tasks.items() if task.control is not None}
     if controls:
         page += of_layers("Control tasks: a random label for each word type", controls)
-    figures = [[name, *figures_of(tasks[name], share=result.share)] for name in result.bottom_up]
+    figures = [[name, *figures_of(result, name)] for name in result.bottom_up]
     page += f"## Where each task is\n\n{_markdown_table(['task', *FIGURES], figures, texts=1)}\n\n"
     page += "\n".join(f"- {note}" for note in notes(result))
     page += f"\n\nMade on {result.date} with {', '.join(f'{k} {v}' for k, v in result.versions.items())}"
@@ -63,7 +72,8 @@ def notes(result: ProbeResult) -> list[str]:
     found = [
         "A score is that of the task's own head, trained on frozen states, on development data. Layer 0 is the "
         "embeddings.",
-        f"Place: the smallest layer with {100 * result.share:g}% of the best layer's score.",
+        f"Place: the smallest layer with {100 * result.share:g}% of the best layer's score. Stretched place: the same "
+        "in proportion, so that the deepest of these tasks stands on the top layer, which training makes tell more.",
         "Expected layer: the mean layer of what each layer adds to the cumulative score, above layer 0; undefined "
         "where nothing is added. Centre of gravity: the mean layer of the learnt mix of all layers (both after Tenney "
         "et al. 2019).",
@@ -87,11 +97,12 @@ def notes(result: ProbeResult) -> list[str]:
     return found
 
 
-def figures_of(task: TaskResult, *, share: float) -> list[str]:
+def figures_of(result: ProbeResult, name: str) -> list[str]:
     """Return a task's figures, in the order of :data:`FIGURES`."""
-    place = task.place(share)
+    task, place = result.tasks[name], result.places[name]
     return [
         str(place),
+        str(result.stretched_places[name]),
         str(task.best_layer),
         _decimal(task.expected_layer),
         _decimal(task.centre_of_gravity),
@@ -133,7 +144,7 @@ def figures_table(result: ProbeResult) -> Table:
         first, _, last = column.rpartition(" ")
         table.add_column(f"{first}\n{last}".strip(), justify="right", no_wrap=True)
     for name in result.bottom_up:
-        table.add_row(Text(name), *(Text(cell) for cell in figures_of(result.tasks[name], share=result.share)))
+        table.add_row(Text(name), *(Text(cell) for cell in figures_of(result, name)))
     return table
 
 

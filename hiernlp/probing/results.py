@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from hiernlp.probing.localisation import centre_of_gravity, expected_layer, gains, localisation, smallest_layer
+from hiernlp.probing.localisation import (
+    centre_of_gravity,
+    expected_layer,
+    gains,
+    localisation,
+    smallest_layer,
+    stretched,
+)
 
 
 @dataclass(frozen=True)
@@ -133,6 +140,11 @@ class ProbeResult:
         return {name: task.place(self.share) for name, task in self.tasks.items()}
 
     @property
+    def stretched_places(self) -> dict[str, int]:
+        """The same stretched over the whole encoder: the deepest task's is the top layer."""
+        return stretched(self.places, depth=self.depth)
+
+    @property
     def bottom_up(self) -> list[str]:
         """The tasks by their places, those of one place by their expected layers."""
         return sorted(self.tasks, key=lambda name: (self.places[name], self.tasks[name].expected_layer or 0.0, name))
@@ -145,7 +157,10 @@ class ProbeResult:
             "split": "dev",
             "share": self.share,
             "seed": self.seed,
-            "tasks": {name: task.as_json(share=self.share) for name, task in self.tasks.items()},
+            "tasks": {
+                name: {**task.as_json(share=self.share), "stretched_place": self.stretched_places[name]}
+                for name, task in self.tasks.items()
+            },
             "command": self.command,
             "date": self.date,
             "versions": self.versions,

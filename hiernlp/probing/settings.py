@@ -13,7 +13,12 @@ class ProbeSettings(Settings):
     """How ``hiernlp probe`` and ``place: auto`` find out which layer suits a task."""
 
     share: float = Field(default=0.98, gt=0, le=1)
-    """``place: auto`` is the smallest layer whose probe reaches this share of the best layer's score."""
+    """A task's place is the smallest layer whose probe reaches this share of the best layer's score."""
+    stretch: bool = True
+    """Where a recipe leaves every task to the probe, ``place: auto`` stretches their places over the whole encoder, so
+    that the deepest task stands on the top layer. Probes read a frozen encoder, whose upper layers may tell little
+    before training; without stretching, no task would train them. False takes the places as they were found, as does a
+    recipe that gives any task a layer."""
     sentences: int | None = Field(default=2000, ge=1)
     """Most training sentences (or pairs) of each corpus that probes learn from, drawn by the seed; null for all."""
     dev_sentences: int | None = Field(default=1000, ge=1)

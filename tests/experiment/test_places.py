@@ -141,6 +141,26 @@ def test_auto_places_end_to_end(make: Callable[..., Recipe], tmp_path: Path, mon
     assert with_probed_places(placed, tmp_path / "nowhere") == placed
 
 
+def test_places_are_stretched_only_where_all_are_left_to_the_probe(make: Callable[..., Recipe], tmp_path: Path) -> None:
+    both = ["upos", "dependencies"]
+    found = probe(make(both), tmp_path / "probe")
+    shares = [k / 100 for k in range(100, 0, -1)]
+    share = next(s for s in shares if 0 < max(task.place(s) for task in found.tasks.values()) < found.depth)
+    found = replace(found, share=share)
+
+    def placed(recipe: Recipe, probed: str = "probe") -> dict[str, Any]:
+        return {task: settings.place for task, settings in with_probed_places(recipe, tmp_path / probed).tasks.items()}
+
+    assert placed(make(both, share=share)) == found.stretched_places
+    assert max(found.stretched_places.values()) == found.depth
+    assert placed(make(both, share=share, stretch=False)) == found.places
+    saved = found.as_json()["tasks"]
+    assert {task: (saved[task]["place"], saved[task]["stretched_place"]) for task in both} == {
+        task: (found.places[task], found.stretched_places[task]) for task in both
+    }
+    assert placed(make(both, auto=["upos"], share=share), "some")["upos"] == found.places["upos"]
+
+
 def test_training_again_after_another_recipe_was_probed(make: Callable[..., Recipe], tmp_path: Path) -> None:
     Run(make(["upos"]), tmp_path / "model")  # nothing was trained or saved
     told: list[ProbeEvent] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -15,6 +16,7 @@ from hiernlp.probing.localisation import (
     gains,
     localisation,
     smallest_layer,
+    stretched,
 )
 
 DEPTHS = st.integers(1, 24)
@@ -85,3 +87,18 @@ def test_the_smallest_layer_that_is_good_enough(scores: list[float], share: floa
 
 def test_scores_below_zero_have_a_best_layer_too() -> None:
     assert smallest_layer([-0.3, -0.1, -0.2], share=0.98) == 1
+
+
+@given(st.dictionaries(st.text(max_size=3), st.integers(0, 6), min_size=1, max_size=5), st.integers(6, 24))
+def test_stretched_layers_keep_their_order_and_proportions_and_reach_the_top(
+    layers: dict[str, int], depth: int
+) -> None:
+    found = stretched(layers, depth=depth)
+    highest = max(layers.values())
+    assert list(found) == list(layers)
+    assert max(found.values()) == (depth if highest else 0)
+    for a, b in itertools.product(layers, repeat=2):
+        assert (layers[a] < layers[b]) <= (found[a] <= found[b])
+        assert (layers[a] == layers[b]) <= (found[a] == found[b])
+    for name, layer in layers.items():
+        assert abs(found[name] - layer * depth / max(highest, 1)) <= 0.5
