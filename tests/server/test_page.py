@@ -94,6 +94,7 @@ def test_an_analysis_as_the_library_gives_it(open_page: Callable[..., Any], anal
         label = article.locator(".label", has=page.locator("h3", has_text="sentence_type")).locator(".chosen .name")
         assert label.text_content() == sentence["sentence_type"]
         article.locator(".rows summary").click()
+        article.locator(".rows tbody tr").first.wait_for()  # the table is made when the browser tells of the opening
         assert article.locator(".rows tbody tr").count() == len(sentence)
 
 
