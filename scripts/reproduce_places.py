@@ -1,4 +1,4 @@
-"""Compare places of GUM's tasks: all on the top layer, by hand, and by the probe (``place: auto``).
+"""Compare places of GUM's tasks: all on the top layer, by hand, and by the probe, stretched or as found.
 
 python scripts/reproduce_places.py --data path/to/gum
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,13 @@ from hiernlp.experiment import dumped, main_value
 from hiernlp.recipe import load_recipe
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "results.md"
-VARIANTS = {"all on the top layer": "top", "by hand": None, "by the probe": "auto"}
-"""How tasks are placed, and what ``place`` then says; by hand it is as in the recipe."""
+VARIANTS: dict[str, tuple[str, str | None, tuple[str, ...]]] = {
+    "all on the top layer": ("top", "top", ()),
+    "by hand": ("hand", None, ()),
+    "by the probe": ("auto", "auto", ()),
+    "by the probe, not stretched": ("unstretched", "auto", ("probe.stretch=false",)),
+}
+"""How tasks are placed: the folder, what ``place`` then says (None: as in the recipe), and what else changes."""
 
 
 def main() -> None:
@@ -36,11 +42,12 @@ def main() -> None:
     arguments = parser.parse_args()
     found: dict[str, list[Path]] = {title: [] for title in VARIANTS}
     for seed in arguments.seeds.split(","):
-        for title, place in VARIANTS.items():
-            folder = arguments.output.resolve() / (place or "hand")
+        for title, (name, place, changes) in VARIANTS.items():
+            folder = arguments.output.resolve() / name
             folder.mkdir(parents=True, exist_ok=True)
             recipe = folder / "recipe.yaml"
-            recipe.write_text(yaml.safe_dump(recipe_of(arguments, place), sort_keys=False), encoding="utf-8")
+            data = recipe_of(arguments, place, changes)
+            recipe.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
             trained(recipe, folder / f"seed-{seed}", seed)
             found[title].append(folder / f"seed-{seed}")
     text = table(found)
@@ -54,9 +61,10 @@ def main() -> None:
     print(text)
 
 
-def recipe_of(arguments: argparse.Namespace, place: str | None) -> dict[str, Any]:
-    """Return the recipe with all tasks at one place, or at their own."""
-    changes = [f"corpora.gum.{split}={(arguments.data / f'{split}.conllu').resolve()}" for split in ("train", "dev")]
+def recipe_of(arguments: argparse.Namespace, place: str | None, also: Sequence[str]) -> dict[str, Any]:
+    """Return the recipe with all tasks at one place, or at their own, and what else changes."""
+    changes = [*also]
+    changes += [f"corpora.gum.{split}={(arguments.data / f'{split}.conllu').resolve()}" for split in ("train", "dev")]
     changes += [f"corpora.gum.split.train={arguments.share}", f"training.epochs={arguments.epochs}"]
     changes += ["training.tensorboard=false", "feeds=[]"]
     tasks = load_recipe("gum").tasks

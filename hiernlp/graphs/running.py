@@ -239,6 +239,9 @@ class GraphModel:
         options = onnxruntime.SessionOptions()
         # A fork is one of several processes at work, so that one thread is its share.
         options.intra_op_num_threads = 1 if is_fork() else self._threads or 0
+        # Threads that wait for work by turning in circles take the processor from whatever else runs: a service's
+        # requests, another graph's threads.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = ERRORS_ONLY
         try:
             return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
