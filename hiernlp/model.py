@@ -24,6 +24,7 @@ from hiernlp.errors import HierNLPError, unknown_task
 from hiernlp.kinds._base import Kind, Targets
 from hiernlp.modules import ByTask, HeldBack, ScalarMix, scale_gradient, without_dropout, zero_linear
 from hiernlp.pairs import PairReading
+from hiernlp.processor import linear
 from hiernlp.sharing._base import Scheme
 
 
@@ -494,7 +495,7 @@ class HierarchicalModel(nn.Module):
     def _embedded(self, feed: Feed, belief: Tensor, *, dtype: torch.dtype) -> Tensor:
         """Return the expected label embedding, shape (B, N, H) or (B, 1, H), or (P, 1, F) for the head of a pair."""
         weights = belief.detach() if feed.detached else belief
-        return weights.to(dtype) @ self.label_embeddings[_safe(feed.key)].to(dtype)
+        return linear(weights.to(dtype), self.label_embeddings[_safe(feed.key)].to(dtype).t())
 
     def _width(self, feed: Feed) -> int:
         """Return the width of what a feed is added to: the features of a pair, or the words' states."""

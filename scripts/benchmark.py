@@ -6,8 +6,9 @@ python scripts/benchmark.py MODEL --corpus dev.conllu --pipelines  # and a hub p
 python scripts/benchmark.py MODEL --corpus dev.conllu --training   # and training, by the model's own recipe
 python scripts/benchmark.py MODEL --corpus dev.conllu --report docs/speed.md  # and the tables between the page's marks
 
-All sides see the same sentences, and each has run once before anything is measured. Sides alternate, sentences by
-sentences (training batch by batch), so that a machine whose speed drifts slows all; the ratios are medians over those.
+All sides see the same sentences, and each has run once, over a whole part, before anything is measured. Sides
+alternate, sentences by sentences (training batch by batch), so that a machine whose speed drifts slows all; the ratios
+are medians over those.
 
 - hiernlp's side is a call of the analyzer: subwords, batches, heads, feeds, decoding, documents.
 - The bare encoder's is its forward pass to the top over batches that lie ready, at the batch size that proves its best.
@@ -65,7 +66,7 @@ BUDGETS = (256, 512, 1024, 2048, 4096)
 LOW = 2
 """The layer at which the lowest task is also asked for alone."""
 WARM = 256
-"""Sentences that warm a side up, and on which the pipelines' batch size is chosen."""
+"""Sentences on which the pipelines' batch size is chosen."""
 
 
 def main() -> None:
@@ -148,7 +149,7 @@ def analysis(folder: str, corpus: str, *, rounds: int, choices: Sequence[str], p
         single.tune(parts[0][:WARM])
         sides["pipelines"] = lambda part: lambda: single(part)
     for side in sides.values():
-        side(parts[0][:WARM])()
+        side(parts[0])()
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     for part in parts:
         for name, side in sides.items():

@@ -26,6 +26,8 @@ VARIANTS: dict[str, tuple[str, str | None, tuple[str, ...]]] = {
     "all on the top layer": ("top", "top", ()),
     "by hand": ("hand", None, ()),
     "by the probe": ("auto", "auto", ()),
+    "by the probe, 99.5% of the best": ("strict", "auto", ("probe.share=0.995",)),
+    "by the probe, centres of gravity": ("gravity", "auto", ("probe.place_by=gravity",)),
     "by the probe, not stretched": ("unstretched", "auto", ("probe.stretch=false",)),
 }
 """How tasks are placed: the folder, what ``place`` then says (None: as in the recipe), and what else changes."""

@@ -19,6 +19,7 @@ from hiernlp.probing.localisation import stretched
 from hiernlp.probing.prober import ProbeEvent, Prober, TaskProbed, stored_results
 from hiernlp.probing.report import write_report
 from hiernlp.probing.results import ProbeResult, TaskResult
+from hiernlp.probing.settings import ProbeSettings
 from hiernlp.recipe import Recipe, only_tasks, unplaced_tasks, untrained, with_places, without_idle_helpers
 
 PROBE = "probe"
@@ -162,16 +163,20 @@ def known_places(recipe: Recipe, folder: Path) -> dict[str, int] | None:
     results = stored_results(folder, names)
     if len(results) < len(names):
         return None
-    found = {name: result.place(recipe.probe.share) for name, result in results.items()}
+    found: dict[str, float] = {name: _place(result, recipe.probe) for name, result in results.items()}
     if not recipe.probe.stretch or len(names) < len(recipe.tasks):
-        return found
+        return {name: int(layer + 0.5) for name, layer in found.items()}
     return stretched(found, depth=len(next(iter(results.values())).layers) - 1)
+
+
+def _place(result: TaskResult, settings: ProbeSettings) -> float:
+    return result.place(settings.share) if settings.place_by == "score" else result.centre_of_gravity
 
 
 def _identity(recipe: Recipe, tasks: Sequence[str], *, weights: str | None = None) -> dict[str, Any]:
     """Return all of a recipe on which the results of tasks depend."""
     data = dumped(recipe)
-    for how_read in ("share", "stretch"):
+    for how_read in ("share", "place_by", "stretch"):
         data["probe"].pop(how_read)
     return {
         **{key: data[key] for key in ("encoder", "encoding", "corpora", "probe")},

@@ -13,6 +13,7 @@ from accelerate.utils import DataLoaderConfiguration
 from hiernlp.errors import RecipeError
 from hiernlp.experiment.preparation import Experiment
 from hiernlp.kinds._base import Scores
+from hiernlp.processor import keep_kernels
 from hiernlp.registry import balancing, gating
 from hiernlp.settings import validate
 from hiernlp.training.data import BatchBuilder, TrainingBatch
@@ -28,6 +29,8 @@ def new_accelerator(settings: TrainingSettings) -> Accelerator:
     """Return the accelerator that the settings ask for."""
     # Accelerate keeps the first number format for the whole process; another run may want another.
     AcceleratorState._reset_state()
+    if settings.precision == "bfloat16":
+        keep_kernels()
     return Accelerator(
         mixed_precision=PRECISIONS[settings.precision],
         dataloader_config=DataLoaderConfiguration(non_blocking=True),

@@ -24,6 +24,7 @@ from hiernlp.decoding import dependencies as decoding
 from hiernlp.kinds._base import IGNORE, Annotation, Arrays, Kind, Labels, Row, Scores, Targets, label_space, pad
 from hiernlp.kinds._control import PerType
 from hiernlp.kinds._scoring import confusions, label_report
+from hiernlp.processor import linear
 from hiernlp.settings import Settings
 
 ROOT = "root"
@@ -117,7 +118,7 @@ class Dependencies(Kind[DependenciesOptions, ArcScores]):
         relation_dependent = parts[1][:, 1:]
         arc_head, relation_head = parts[2], parts[3]
         # The root's row is cut off afterwards: cut off before, all others would be copied.
-        queries = F.linear(parts[0], self.arc_weight.t(), self.arc_bias)[:, 1:]
+        queries = linear(parts[0], self.arc_weight.t(), self.arc_bias)[:, 1:]
         arcs = (queries @ arc_head.transpose(1, 2)).float()
         size = arcs.shape[1]
         impossible = F.pad(~mask, (1, 0))[:, None, :] | F.pad(
@@ -136,11 +137,11 @@ class Dependencies(Kind[DependenciesOptions, ArcScores]):
         index = heads.unsqueeze(-1).expand(-1, -1, as_heads.shape[-1])
         chosen = as_heads.gather(1, index)
         # Losses are taken outside autocast, so that these products must ask for the states' number format themselves.
-        kind, linear = dependents.dtype, self.relation_linear
+        kind, last = dependents.dtype, self.relation_linear
         mixed = (dependents @ self.relation_weight.to(kind)).unflatten(-1, (len(self.space), -1))
         bilinear = (mixed @ chosen.unsqueeze(-1)).squeeze(-1)
         both = torch.cat([dependents, chosen], -1)
-        return (bilinear + F.linear(both, linear.weight.to(kind), linear.bias.to(kind))).float()
+        return (bilinear + linear(both, last.weight.to(kind), last.bias.to(kind))).float()
 
     @torch.no_grad()
     def _scores_by_head(
@@ -175,8 +176,8 @@ class Dependencies(Kind[DependenciesOptions, ArcScores]):
             torch.einsum("nr,cnr->nc", of_each, mixed[:, :count])
             for count, of_each in zip(counts, words_of.split(counts), strict=True)
         ]
-        both, linear = torch.cat([words_of, chosen], -1), self.relation_linear
-        scores = torch.cat(parts) + F.linear(both, linear.weight.to(both.dtype), linear.bias.to(both.dtype))
+        both, last = torch.cat([words_of, chosen], -1), self.relation_linear
+        scores = torch.cat(parts) + linear(both, last.weight.to(both.dtype), last.bias.to(both.dtype))
         found = scores.new_zeros(batch * words, len(self.space), dtype=torch.float32)
         found[places] = scores.float()
         return found.view(batch, words, -1)

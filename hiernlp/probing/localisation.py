@@ -82,8 +82,12 @@ def localisation(amounts: Sequence[float]) -> float | None:
     return max(0.0, math.log(len(amounts)) + sum(share * math.log(share) for share in shares))
 
 
-def stretched(layers: Mapping[str, int], *, depth: int) -> dict[str, int]:
+def stretched(layers: Mapping[str, float], *, depth: int) -> dict[str, int]:
     """Return layers in the same proportions, the highest of which is ``depth``; halves are rounded up.
+
+    Args:
+        layers: of each task, or a place between two layers.
+        depth: number of layers L.
 
     Example:
         >>> stretched({"upos": 2, "entities": 2, "dependencies": 3}, depth=6)
@@ -91,8 +95,8 @@ def stretched(layers: Mapping[str, int], *, depth: int) -> dict[str, int]:
     """
     highest = max(layers.values())
     if not highest:  # the embeddings, however far they are stretched
-        return dict(layers)
-    return {name: (2 * layer * depth + highest) // (2 * highest) for name, layer in layers.items()}
+        return dict.fromkeys(layers, 0)
+    return {name: int((2 * layer * depth + highest) // (2 * highest)) for name, layer in layers.items()}
 
 
 def smallest_layer(scores: Sequence[float], *, share: float) -> int:

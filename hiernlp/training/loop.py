@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 from hiernlp.balancing._base import Balancer
 from hiernlp.kinds._base import Scores
 from hiernlp.model import HierarchicalModel
+from hiernlp.processor import plain_attention
 from hiernlp.training.care import Care
 from hiernlp.training.checkpoints import Progress, load_state, save_state
 from hiernlp.training.data import BatchBuilder, TrainingBatch
@@ -262,7 +263,7 @@ class Trainer:
         step_total: Tensor | None = None
         for number, batch in enumerate(batches):
             last = number == len(batches) - 1
-            with contextlib.nullcontext() if last else self.accelerator.no_sync(self._wrapped):
+            with self._attention(), contextlib.nullcontext() if last else self.accelerator.no_sync(self._wrapped):
                 summed = self._wrapped(
                     batch.words, tasks=tuple(batch.targets), targets=batch.targets, views=batch.views
                 )
@@ -290,6 +291,10 @@ class Trainer:
             self.accelerator.clip_grad_norm_(self._wrapped.parameters(), self.settings.clip)
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
+
+    def _attention(self) -> contextlib.AbstractContextManager[None]:
+        halves = self.accelerator.device.type == "cpu" and self.accelerator.mixed_precision == "bf16"
+        return plain_attention() if halves else contextlib.nullcontext()
 
     def _counts(self, batches: list[TrainingBatch]) -> dict[str, Tensor | float]:
         """Return the number of targets of each task in the step, at least 1."""

@@ -161,6 +161,22 @@ def test_places_are_stretched_only_where_all_are_left_to_the_probe(make: Callabl
     assert placed(make(both, auto=["upos"], share=share), "some")["upos"] == found.places["upos"]
 
 
+def test_places_by_the_centres_of_gravity_of_mixes(make: Callable[..., Recipe], tmp_path: Path) -> None:
+    both = ["upos", "dependencies"]
+    found = probe(make(both), tmp_path / "probe")
+    centres = {task: found.tasks[task].centre_of_gravity for task in both}
+
+    def placed(recipe: Recipe) -> dict[str, Any]:
+        return {task: settings.place for task, settings in with_probed_places(recipe, tmp_path / "probe").tasks.items()}
+
+    top = max(centres.values())
+    exact = {task: centre * found.depth / top for task, centre in centres.items()}
+    stretched = placed(make(both, place_by="gravity"))
+    assert all(abs(stretched[task] - exact[task]) <= 0.5 for task in both)
+    assert max(stretched.values()) == found.depth
+    assert placed(make(both, place_by="gravity", stretch=False)) == {t: round(centres[t]) for t in both}
+
+
 def test_training_again_after_another_recipe_was_probed(make: Callable[..., Recipe], tmp_path: Path) -> None:
     Run(make(["upos"]), tmp_path / "model")  # nothing was trained or saved
     told: list[ProbeEvent] = []

@@ -89,6 +89,16 @@ def test_scores_below_zero_have_a_best_layer_too() -> None:
     assert smallest_layer([-0.3, -0.1, -0.2], share=0.98) == 1
 
 
+def test_places_between_layers_are_stretched_to_the_nearest_layers() -> None:
+    assert stretched({"upos": 2.21, "entities": 3.02, "dependencies": 2.67, "sentence_type": 3.07}, depth=6) == {
+        "upos": 4,  # 2.21 * 6 / 3.07 = 4.32
+        "entities": 6,  # 5.90
+        "dependencies": 5,  # 5.22
+        "sentence_type": 6,
+    }
+    assert stretched({"upos": 0.0, "entities": 0.0}, depth=6) == {"upos": 0, "entities": 0}
+
+
 @given(st.dictionaries(st.text(max_size=3), st.integers(0, 6), min_size=1, max_size=5), st.integers(6, 24))
 def test_stretched_layers_keep_their_order_and_proportions_and_reach_the_top(
     layers: dict[str, int], depth: int
