@@ -25,10 +25,10 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "results.md"
 VARIANTS: dict[str, tuple[str, str | None, tuple[str, ...]]] = {
     "all on the top layer": ("top", "top", ()),
     "by hand": ("hand", None, ()),
-    "by the probe": ("auto", "auto", ()),
-    "by the probe, 99.5% of the best": ("strict", "auto", ("probe.share=0.995",)),
-    "by the probe, centres of gravity": ("gravity", "auto", ("probe.place_by=gravity",)),
-    "by the probe, not stretched": ("unstretched", "auto", ("probe.stretch=false",)),
+    "by the probe, `auto`": ("gravity", "auto", ()),
+    "by the probe's scores": ("auto", "auto", ("probe.place_by=score",)),
+    "by the probe's scores, 99.5% of the best": ("strict", "auto", ("probe.place_by=score", "probe.share=0.995")),
+    "by the probe's scores, not stretched": ("unstretched", "auto", ("probe.place_by=score", "probe.stretch=false")),
 }
 """How tasks are placed: the folder, what ``place`` then says (None: as in the recipe), and what else changes."""
 

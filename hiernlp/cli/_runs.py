@@ -140,7 +140,8 @@ def tell_probe(console: Console, event: ProbeEvent, *, share: float) -> None:
                 console,
                 f"probed {event.task}: layer {found.place(share)} ({main} "
                 f"{number(main, found.layers[found.place(share)])}), best is layer {found.best_layer} "
-                f"({number(main, found.layers[found.best_layer])}; {found.seconds:.0f} s)"
+                f"({number(main, found.layers[found.best_layer])}), centre of gravity {found.centre_of_gravity:.2f} "
+                f"({found.seconds:.0f} s)"
                 + ("" if found.beats_majority else "; no better than the majority, give the probe more sentences"),
             )
 

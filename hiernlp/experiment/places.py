@@ -155,7 +155,8 @@ def with_probed_places(
 def known_places(recipe: Recipe, folder: Path) -> dict[str, int] | None:
     """Return the layers that a finished probe of a recipe's unplaced tasks gives them; None if there is none.
 
-    They are stretched over the whole encoder if the recipe says so and leaves all its tasks to the probe.
+    They go by centres of gravity or by scores, as the recipe says, and are stretched over the whole encoder if it says
+    so and leaves all its tasks to the probe.
     """
     names = unplaced_tasks(recipe)
     if not folder.is_dir() or not begin(folder, _identity(recipe, names)):

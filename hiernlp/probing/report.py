@@ -22,6 +22,7 @@ FIGURES = (
     "best layer",
     "expected layer",
     "centre of gravity",
+    "stretched centre",
     "K of mix",
     "K of gains",
     "selectivity",
@@ -76,7 +77,8 @@ def notes(result: ProbeResult) -> list[str]:
         "in proportion, so that the deepest of these tasks stands on the top layer, which training makes tell more.",
         "Expected layer: the mean layer of what each layer adds to the cumulative score, above layer 0; undefined "
         "where nothing is added. Centre of gravity: the mean layer of the learnt mix of all layers (both after Tenney "
-        "et al. 2019).",
+        "et al. 2019). Stretched centre: the layer nearest to it, in proportion as before; what `place: auto` takes "
+        "unless told otherwise.",
         "K: divergence from an even spread over the layers, in nats: 0 where all count alike, "
         "the logarithm of their number where one has all. K of gains leaves out layers that lose.",
     ]
@@ -106,6 +108,7 @@ def figures_of(result: ProbeResult, name: str) -> list[str]:
         str(task.best_layer),
         _decimal(task.expected_layer),
         _decimal(task.centre_of_gravity),
+        str(result.stretched_centres[name]),
         _decimal(task.localisation),
         _decimal(task.gain_localisation),
         UNDEFINED if task.selectivity is None else _points(task.main, task.selectivity[place]),
@@ -135,16 +138,18 @@ def scores_table(result: ProbeResult) -> Table:
 
 
 def figures_table(result: ProbeResult) -> Table:
-    """Return one row a task with the figures of localisation."""
+    """Return one row a task with the figures of localisation, but for two that would find no room."""
     from rich.text import Text  # noqa: PLC0415 - only for a terminal
 
     table = _table()
     table.add_column("task", style="bold", overflow="fold")
-    for column in FIGURES:
-        first, _, last = column.rpartition(" ")
+    shown = [place for place, column in enumerate(FIGURES) if column not in ("best layer", "K of gains")]
+    for place in shown:
+        first, _, last = FIGURES[place].rpartition(" ")
         table.add_column(f"{first}\n{last}".strip(), justify="right", no_wrap=True)
     for name in result.bottom_up:
-        table.add_row(Text(name), *(Text(cell) for cell in figures_of(result, name)))
+        figures = figures_of(result, name)
+        table.add_row(Text(name), *(Text(figures[place]) for place in shown))
     return table
 
 

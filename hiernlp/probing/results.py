@@ -145,6 +145,11 @@ class ProbeResult:
         return stretched(self.places, depth=self.depth)
 
     @property
+    def stretched_centres(self) -> dict[str, int]:
+        """The layers nearest to the tasks' centres of gravity, stretched in the same way."""
+        return stretched({name: task.centre_of_gravity for name, task in self.tasks.items()}, depth=self.depth)
+
+    @property
     def bottom_up(self) -> list[str]:
         """The tasks by their places, those of one place by their expected layers."""
         return sorted(self.tasks, key=lambda name: (self.places[name], self.tasks[name].expected_layer or 0.0, name))
@@ -158,7 +163,11 @@ class ProbeResult:
             "share": self.share,
             "seed": self.seed,
             "tasks": {
-                name: {**task.as_json(share=self.share), "stretched_place": self.stretched_places[name]}
+                name: {
+                    **task.as_json(share=self.share),
+                    "stretched_place": self.stretched_places[name],
+                    "stretched_centre": self.stretched_centres[name],
+                }
                 for name, task in self.tasks.items()
             },
             "command": self.command,

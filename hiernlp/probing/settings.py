@@ -13,11 +13,10 @@ class ProbeSettings(Settings):
     """How ``hiernlp probe`` and ``place: auto`` find out which layer suits a task."""
 
     share: float = Field(default=0.98, gt=0, le=1)
-    """A task's place is the smallest layer whose probe reaches this share of the best layer's score."""
-    place_by: Literal["score", "gravity"] = "score"
-    """What ``place: auto`` goes by: ``score``, that smallest layer; or ``gravity``, the layer at the centre of gravity
-    of the task's mix of all layers (Tenney et al. 2019), which tells tasks apart whose probes do alike on several
-    layers."""
+    """A task's place by its scores is the smallest layer whose probe reaches this share of the best layer's score."""
+    place_by: Literal["gravity", "score"] = "gravity"
+    """What ``place: auto`` goes by: ``gravity``, the centre of gravity of the task's mix of all layers (Tenney et al.
+    2019), which tells tasks apart whose probes do alike on several layers; or ``score``, that smallest layer."""
     stretch: bool = True
     """Where a recipe leaves every task to the probe, ``place: auto`` stretches their places over the whole encoder, so
     that the deepest task stands on the top layer. Probes read a frozen encoder, whose upper layers may tell little

@@ -120,7 +120,8 @@ def test_auto_places_end_to_end(make: Callable[..., Recipe], tmp_path: Path, mon
     run = Run(recipe, tmp_path / "model", told=told.append)
     assert [event.task for event in told if isinstance(event, TaskProbed)] == ["upos", "type"]
     found = json.loads((tmp_path / "model" / "training" / "probe" / "probe.json").read_text())
-    wanted = {task: figures["place"] for task, figures in found["tasks"].items()} | {"dependencies": 3}
+    centres = {task: figures["centre_of_gravity"] for task, figures in found["tasks"].items()}
+    wanted = {task: round(centre) for task, centre in centres.items()} | {"dependencies": 3}
     assert {task: place.high for task, place in run.experiment.bundle.model.places.items()} == wanted
     events = run.events()
     next(event for event in events)
@@ -151,14 +152,15 @@ def test_places_are_stretched_only_where_all_are_left_to_the_probe(make: Callabl
     def placed(recipe: Recipe, probed: str = "probe") -> dict[str, Any]:
         return {task: settings.place for task, settings in with_probed_places(recipe, tmp_path / probed).tasks.items()}
 
-    assert placed(make(both, share=share)) == found.stretched_places
+    by_score = {"share": share, "place_by": "score"}
+    assert placed(make(both, **by_score)) == found.stretched_places
     assert max(found.stretched_places.values()) == found.depth
-    assert placed(make(both, share=share, stretch=False)) == found.places
+    assert placed(make(both, **by_score, stretch=False)) == found.places
     saved = found.as_json()["tasks"]
     assert {task: (saved[task]["place"], saved[task]["stretched_place"]) for task in both} == {
         task: (found.places[task], found.stretched_places[task]) for task in both
     }
-    assert placed(make(both, auto=["upos"], share=share), "some")["upos"] == found.places["upos"]
+    assert placed(make(both, auto=["upos"], **by_score), "some")["upos"] == found.places["upos"]
 
 
 def test_places_by_the_centres_of_gravity_of_mixes(make: Callable[..., Recipe], tmp_path: Path) -> None:
@@ -171,10 +173,11 @@ def test_places_by_the_centres_of_gravity_of_mixes(make: Callable[..., Recipe], 
 
     top = max(centres.values())
     exact = {task: centre * found.depth / top for task, centre in centres.items()}
-    stretched = placed(make(both, place_by="gravity"))
+    stretched = placed(make(both))
     assert all(abs(stretched[task] - exact[task]) <= 0.5 for task in both)
+    assert stretched == found.stretched_centres
     assert max(stretched.values()) == found.depth
-    assert placed(make(both, place_by="gravity", stretch=False)) == {t: round(centres[t]) for t in both}
+    assert placed(make(both, stretch=False)) == {t: round(centres[t]) for t in both}
 
 
 def test_training_again_after_another_recipe_was_probed(make: Callable[..., Recipe], tmp_path: Path) -> None:
