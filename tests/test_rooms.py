@@ -18,6 +18,7 @@ ORDER = [
     "figures",
     "segmentation",
     "corpora",
+    "processor",
     "encoder",
     "encoding",
     "decoding",

@@ -18,6 +18,7 @@ from hiernlp.errors import HierNLPError
 from hiernlp.hub.folder import Bundle, load_bundle, save_bundle
 from hiernlp.hub.push import push
 from hiernlp.inference.analyzer import Analyzer
+from hiernlp.inference.precision import precisions
 from hiernlp.prediction import choose_device
 
 MODEL_TYPE, TASK = "hiernlp", "hiernlp-analysis"
@@ -112,8 +113,10 @@ class HierNLPModel(PreTrainedModel):
         bundle = load_bundle(name, attention=attn_implementation, revision=revision, token=token)
         if config is None:
             config = HierNLPConfig.from_pretrained(name, revision=revision or "main", token=token)
+        named = _number_format(dtype)
+        precisions.load(named)().convert(bundle.model)
         model = cls(config, bundle=bundle)
-        model.to(_number_format(dtype))  # pyright: ignore[reportArgumentType] - wrapped by transformers
+        model.to(FORMATS[named])  # pyright: ignore[reportArgumentType] - wrapped by transformers
         if device_map is not None:
             device = choose_device(None if device_map == "auto" else torch.device(device_map))
             model.to(device)  # pyright: ignore[reportArgumentType]
@@ -231,13 +234,13 @@ def _words_listed(text: Any) -> Any:  # noqa: ANN401 - what a user gives
     return list(text) if isinstance(text, tuple) else text
 
 
-def _number_format(dtype: str | torch.dtype | None) -> torch.dtype:
+def _number_format(dtype: str | torch.dtype | None) -> str:
     named = str(dtype).removeprefix("torch.")
     if named in ("None", "auto"):
-        return torch.float32
+        return "float32"
     if named not in FORMATS:
         raise HierNLPError(f"dtype: expected {' or '.join(FORMATS)}, found {named!r}")
-    return FORMATS[named]
+    return named
 
 
 def register() -> None:

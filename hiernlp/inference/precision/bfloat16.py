@@ -18,9 +18,7 @@ class Bfloat16(Precision):
     """
 
     def holds(self, model: HierarchicalModel) -> bool:
-        return all(parameter.dtype == torch.bfloat16 for parameter in model.parameters()) and not any(
-            type(module) is nn.Linear for module in model.modules()
-        )
+        return all(parameter.dtype == torch.bfloat16 for parameter in model.parameters())
 
     def convert(self, model: HierarchicalModel) -> HierarchicalModel:
         keep_kernels()
