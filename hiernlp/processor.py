@@ -1,4 +1,4 @@
-"""What torch is told where a processor computes in 16 bits."""
+"""What is done in another way where a processor computes in 16 bits."""
 
 from __future__ import annotations
 

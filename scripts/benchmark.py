@@ -65,7 +65,7 @@ BUDGETS = (256, 512, 1024, 2048, 4096)
 """Subwords a batch that the bare encoder may choose from."""
 LOW = 2
 """The layer at which the lowest task is also asked for alone."""
-WARM = 256
+TUNED_ON = 256
 """Sentences on which the pipelines' batch size is chosen."""
 
 
@@ -146,7 +146,7 @@ def analysis(folder: str, corpus: str, *, rounds: int, choices: Sequence[str], p
     single = None
     if pipelines:
         single = Pipelines(bundle)
-        single.tune(parts[0][:WARM])
+        single.tune(parts[0][:TUNED_ON])
         sides["pipelines"] = lambda part: lambda: single(part)
     for side in sides.values():
         side(parts[0])()

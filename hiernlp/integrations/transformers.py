@@ -113,10 +113,8 @@ class HierNLPModel(PreTrainedModel):
         bundle = load_bundle(name, attention=attn_implementation, revision=revision, token=token)
         if config is None:
             config = HierNLPConfig.from_pretrained(name, revision=revision or "main", token=token)
-        named = _number_format(dtype)
-        precisions.load(named)().convert(bundle.model)
+        precisions.load(_number_format(dtype))().convert(bundle.model)
         model = cls(config, bundle=bundle)
-        model.to(FORMATS[named])  # pyright: ignore[reportArgumentType] - wrapped by transformers
         if device_map is not None:
             device = choose_device(None if device_map == "auto" else torch.device(device_map))
             model.to(device)  # pyright: ignore[reportArgumentType]

@@ -137,11 +137,11 @@ class Dependencies(Kind[DependenciesOptions, ArcScores]):
         index = heads.unsqueeze(-1).expand(-1, -1, as_heads.shape[-1])
         chosen = as_heads.gather(1, index)
         # Losses are taken outside autocast, so that these products must ask for the states' number format themselves.
-        kind, last = dependents.dtype, self.relation_linear
+        kind, affine = dependents.dtype, self.relation_linear
         mixed = (dependents @ self.relation_weight.to(kind)).unflatten(-1, (len(self.space), -1))
         bilinear = (mixed @ chosen.unsqueeze(-1)).squeeze(-1)
         both = torch.cat([dependents, chosen], -1)
-        return (bilinear + linear(both, last.weight.to(kind), last.bias.to(kind))).float()
+        return (bilinear + linear(both, affine.weight.to(kind), affine.bias.to(kind))).float()
 
     @torch.no_grad()
     def _scores_by_head(
@@ -176,8 +176,8 @@ class Dependencies(Kind[DependenciesOptions, ArcScores]):
             torch.einsum("nr,cnr->nc", of_each, mixed[:, :count])
             for count, of_each in zip(counts, words_of.split(counts), strict=True)
         ]
-        both, last = torch.cat([words_of, chosen], -1), self.relation_linear
-        scores = torch.cat(parts) + linear(both, last.weight.to(both.dtype), last.bias.to(both.dtype))
+        both, affine = torch.cat([words_of, chosen], -1), self.relation_linear
+        scores = torch.cat(parts) + linear(both, affine.weight.to(both.dtype), affine.bias.to(both.dtype))
         found = scores.new_zeros(batch * words, len(self.space), dtype=torch.float32)
         found[places] = scores.float()
         return found.view(batch, words, -1)
