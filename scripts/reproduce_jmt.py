@@ -147,7 +147,9 @@ def work(runs: Sequence[Run], *, at_once: int, logs: Path) -> None:
     matrices are small.
     """
     logs.mkdir(parents=True, exist_ok=True)
-    threads = str(max(1, (os.cpu_count() or 1) // at_once))
+    # Those that this process may use, which can be fewer than the machine has.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads = str(max(1, cores // at_once))
     environment = os.environ | {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
     waiting, running = list(runs), dict[str, tuple[Run, Command, subprocess.Popen[bytes]]]()
     for number in (signal.SIGINT, signal.SIGTERM):
