@@ -15,6 +15,7 @@ from hiernlp.insight.affinity import Matrix, Measurement
 from hiernlp.insight.grouping import MOST_TASKS, Grouping, best_grouping
 from hiernlp.insight.label_statistics import LabelStatistics
 from hiernlp.insight.learning_curves import CurveFeatures
+from hiernlp.insight.pair_features import PairFeatures, pair_features
 from hiernlp.recipe import Recipe
 from hiernlp.training.tables import MISSING
 
@@ -82,6 +83,7 @@ class Affinity:
         rate: length of a lookahead step, in gradients; None for the optimizer's own steps.
         statistics: of the tasks' labels and data.
         curves: features of single-task learning curves, by task; None where no folder of them was given.
+        features: of each ordered pair of tasks, what may predict whether one helps the other.
         main: the task whose helpers are wanted, if any.
         grouping: suggested groups; None with more tasks than can be searched.
         most_groups: most groups that were allowed.
@@ -99,6 +101,7 @@ class Affinity:
     rate: float | None
     statistics: dict[str, LabelStatistics]
     curves: dict[str, CurveFeatures] | None
+    features: list[PairFeatures]
     main: str | None
     grouping: Grouping | None
     most_groups: int
@@ -190,6 +193,7 @@ class Affinity:
             "learning_curves": None
             if self.curves is None
             else {task: curve.as_json() for task, curve in self.curves.items()},
+            "pair_features": self.features,
             "command": self.command,
             "date": self.date,
             "versions": self.versions,
@@ -246,12 +250,15 @@ def gather(
     rate: float | None,
     seed: int,
     statistics: Mapping[str, LabelStatistics],
+    words: Mapping[str, Mapping[str, int]],
     curves: Mapping[str, CurveFeatures] | None = None,
     main: str | None = None,
     groups: int = GROUPS,
     command: str,
 ) -> Affinity:
     """Return the figures of a finished measurement; for the arguments see :class:`Affinity`.
+
+    ``words`` are how often each word occurs in each task's training data.
 
     Raises:
         HierNLPError: nothing was measured.
@@ -270,6 +277,7 @@ def gather(
         rate=rate,
         statistics=dict(statistics),
         curves=None if curves is None else dict(curves),
+        features=pair_features(statistics, words, curves),
         main=main,
         grouping=None,
         most_groups=groups,

@@ -91,14 +91,22 @@ def label_statistics(experiment: Experiment) -> dict[str, LabelStatistics]:
     return {task: _statistics(experiment, task) for task in experiment.recipe.tasks}
 
 
+def word_counts(experiment: Experiment) -> dict[str, Counter[str]]:
+    """Return how often each word occurs in each task's training data, second sentences of pairs included."""
+    return {task: _words_of(experiment, task) for task in experiment.recipe.tasks}
+
+
+def _words_of(experiment: Experiment, task: str) -> Counter[str]:
+    return Counter(word for row in _annotated(experiment, task) for word in _words(row))
+
+
 def _statistics(experiment: Experiment, task: str) -> LabelStatistics:
-    head: Kind[Any, Any] = experiment.bundle.model.heads[task]  # pyright: ignore[reportAssignmentType]
-    columns = ["words", SECOND, *type(head).columns(head.options)]
-    rows = [row for row in _rows(experiment.train, task, columns) if head.targets(row) is not None]
+    head = _head(experiment, task)
+    rows = list(_annotated(experiment, task))
     found = [symbol for row in rows for symbol in symbols(head, row)]
     counts = Counter(_binned(found) if found and isinstance(found[0], float) else found)
     known = {word for row in rows for word in _words(row)}
-    seen = [word for row in _rows(experiment.dev, task, columns) for word in _words(row)]
+    seen = [word for row in _rows(experiment.dev, task, ["words", SECOND]) for word in _words(row)]
     return LabelStatistics(
         sentences=len(rows),
         words=sum(len(_words(row)) for row in rows),
@@ -150,6 +158,17 @@ def _binned(numbers: Sequence[Any]) -> list[int]:
     if low == high:
         return [0] * len(values)
     return np.minimum((values - low) / (high - low) * BINS, BINS - 1).astype(int).tolist()
+
+
+def _head(experiment: Experiment, task: str) -> Kind[Any, Any]:
+    return experiment.bundle.model.heads[task]  # pyright: ignore[reportReturnType]
+
+
+def _annotated(experiment: Experiment, task: str) -> Iterator[Row]:
+    """Yield the training rows that have the task's annotation."""
+    head = _head(experiment, task)
+    columns = ["words", SECOND, *type(head).columns(head.options)]
+    return (row for row in _rows(experiment.train, task, columns) if head.targets(row) is not None)
 
 
 def _rows(splits: Mapping[str, Any], task: str, columns: Sequence[str]) -> Iterator[Row]:
