@@ -25,8 +25,9 @@ class Windows:
 def plan_windows(lengths: Sequence[int], *, size: int) -> Windows:
     """Lay words of the given numbers of subwords out in windows of at most ``size`` subwords.
 
-    Neighbouring windows share about half of their subwords. A word's context in a window is the smaller of the numbers
-    of subwords before it and after it there, an end of the sentence counting as boundless.
+    Neighbouring windows share about half of their subwords, and at least a quarter where no word has more than that. A
+    word's context in a window is the smaller of the numbers of subwords before it and after it there, an end of the
+    sentence counting as boundless.
 
     Args:
         lengths: number of subwords of each word, each between 1 and ``size``.
@@ -48,8 +49,9 @@ def plan_windows(lengths: Sequence[int], *, size: int) -> Windows:
         spans.append((first, last))
         if last == words:
             break
-        # The next window begins half a window on, at a word, and always further on than this one.
-        first = min(max(int(np.searchsorted(starts, starts[first] + size // 2)), first + 1), last)
+        # The next window begins half a window on or, within a word, before it, and always further on than this one.
+        half = int(np.searchsorted(starts, starts[first] + size // 2, side="right")) - 1
+        first = min(max(half, first + 1), last)
     best = np.full(words, -1.0)
     home = np.zeros(words, dtype=np.int64)
     for number, (a, b) in enumerate(spans):
