@@ -143,17 +143,23 @@ def _read_extended(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
     if not isinstance(parents, list) or not all(isinstance(parent, str) for parent in parents):
         raise RecipeError(f"extends: expected the name of a recipe file or a list of names, found {parents!r}")
     for parent in parents:
-        file = path.parent / parent
-        if not file.is_file():
-            file = file.with_name(file.name + ".yaml")
-        if not file.is_file():
-            choices = [p.name if Path(parent).suffix else p.stem for p in path.parent.glob("*.yaml") if p != path]
-            raise RecipeError(
-                f"extends: there is no recipe {parent!r} beside {path.name}{did_you_mean(parent, choices)}"
-            )
-        merged = _merge(merged, _read_extended(file, (*above, path)))
+        merged = _merge(merged, _read_extended(_find_parent(parent, path), (*above, path)))
     merged.setdefault(FOLDERS, []).insert(0, path.parent)
     return _merge(merged, data)
+
+
+def _find_parent(parent: str, path: Path) -> Path:
+    """Return the file that a recipe extends: one beside it, or else a bundled recipe."""
+    beside = path.parent / parent
+    bundled = available_recipes()
+    for file in (beside, beside.with_name(f"{beside.name}.yaml"), bundled.get(parent, beside)):
+        if file.is_file():
+            return file
+    near = [p.name if Path(parent).suffix else p.stem for p in path.parent.glob("*.yaml") if p != path]
+    raise RecipeError(
+        f"extends: there is no recipe {parent!r} beside {path.name}, nor a bundled one of this name"
+        f"{did_you_mean(parent, [*near, *bundled])}"
+    )
 
 
 def _merge(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -32,8 +32,8 @@ SENTENCES = [
     ["the", "cat", "sees", "a", "big", "dog", "."],
     ["?"],
     ["zebras", "unbelievably" * 9, "sees", "\u200b", "\ud800", "The", "NASA"],
-    # Several windows, and more than one block of candidate spans; in no order that recurs, or windows could be equal and
-    # so could what is said of words in them, of which rounding would choose one.
+    # Several windows, and more than one block of candidate spans; in no order that recurs, or windows could be equal,
+    # and so could what is said of words in them, of which rounding would choose one.
     random.Random(1).choices(["Mary", "sees", "zebras", "the", "cat"], k=150),
 ]
 READABLE = [[word for word in sentence if word != "\ud800"] for sentence in SENTENCES]

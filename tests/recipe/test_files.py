@@ -59,6 +59,16 @@ def test_variants(content: dict[str, Any], write: Callable[..., Path]) -> None:
     assert recipe.encoder.name == "minilm"
 
 
+def test_a_variant_of_a_bundled_recipe(write: Callable[..., Path]) -> None:
+    recipe = load_recipe(write({"extends": "sample", "training": {"epochs": 1}}, "mine.yaml"))
+    bundled = load_recipe("sample")
+    assert recipe.training.epochs == 1 != bundled.training.epochs
+    assert recipe.tasks == bundled.tasks
+    assert recipe.corpora == bundled.corpora  # the paths, too
+    write({"extends": "gum"}, "sample.yaml")
+    assert load_recipe(write({"extends": "sample"}, "mine.yaml")).corpora.keys() == {"gum"}  # one beside it comes first
+
+
 @pytest.mark.parametrize(
     ("files", "message"),
     [
@@ -70,7 +80,7 @@ def test_variants(content: dict[str, Any], write: Callable[..., Path]) -> None:
         ({"a": {"extends": "bb"}, "base": {}}, "^extends: there is no recipe 'bb' beside a.yaml"),
         (
             {"a": {"extends": "bse"}, "base": {}},
-            r"^extends: there is no recipe 'bse' beside a.yaml; did you mean 'base",
+            r"^extends: there is no recipe 'bse' beside a.yaml, nor a bundled one of this name; did you mean 'base",
         ),
         ({"a": {"extends": 7}}, "^extends: "),
         ({"a": {"extends": [None]}}, "^extends: "),
