@@ -9,6 +9,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -20,6 +21,7 @@ from hiernlp.balancing._base import Balancer
 from hiernlp.kinds._base import Scores
 from hiernlp.model import HierarchicalModel
 from hiernlp.processor import plain_attention
+from hiernlp.training.averaging import WeightAverage
 from hiernlp.training.care import Care
 from hiernlp.training.checkpoints import Progress, load_state, save_state
 from hiernlp.training.data import BatchBuilder, TrainingBatch
@@ -175,6 +177,10 @@ class Trainer:
             accelerator.register_for_checkpointing(balancer)
         if gates is not None:
             accelerator.register_for_checkpointing(gates)
+        self._average: WeightAverage | None = None
+        if settings.average is not None:
+            self._average = WeightAverage(model.parameters(), decay=settings.average)
+            accelerator.register_for_checkpointing(self._average)
         self._successive: Successive | None = None
         if settings.successive is not None:
             order = [task for task in planner.order if any(task in split.tasks for split in builder.splits.values())]
@@ -196,7 +202,11 @@ class Trainer:
         self.stop_asked = True
 
     def run(self) -> Iterator[Event]:
-        """Train until the end, yielding what happens."""
+        """Train until the end, yielding what happens.
+
+        With ``average`` among the settings the model has the mean weights while its caller handles that it was scored
+        or that training ended.
+        """
         settings, progress = self.settings, self.progress
         self._wrapped.train()
         sums = _Sums()
@@ -227,7 +237,7 @@ class Trainer:
                 every = settings.evaluate_every
                 if self.evaluate is not None and (at_end if every == "epoch" else progress.step % every == 0):
                     with watch.paused():
-                        yield self._evaluated(done)
+                        yield from self._with_means(partial(self._evaluated, done))
                     ended = self._reason_to_end()
                     progress.finished = ended is not None
                     self._save()
@@ -235,7 +245,7 @@ class Trainer:
                     with watch.paused():
                         self._save()
                 if ended is not None:
-                    yield Ended(progress.step, ended)
+                    yield from self._with_means(partial(Ended, progress.step, ended))
                     return
                 if self._must_stop():
                     self._save()
@@ -245,9 +255,9 @@ class Trainer:
                     break  # the rest of the epoch is planned anew, as after a resume
         progress.finished = True
         if every_step_evaluated(settings, progress) and self.evaluate is not None:
-            yield self._evaluated(float(settings.epochs))
+            yield from self._with_means(partial(self._evaluated, float(settings.epochs)))
         self._save()
-        yield Ended(progress.step, "finished")
+        yield from self._with_means(partial(Ended, progress.step, "finished"))
 
     def step(self, batches: list[TrainingBatch], sums: _Sums) -> None:
         """Do one step: every loss is a mean over all its targets in the step's batches, on all processes."""
@@ -291,6 +301,13 @@ class Trainer:
             self.accelerator.clip_grad_norm_(self._wrapped.parameters(), self.settings.clip)
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
+        if self._average is not None:
+            self._average.update()
+
+    def _with_means(self, event: Callable[[], Event]) -> Iterator[Event]:
+        """Yield an event that is made and handled while the model has its mean weights, if they are kept."""
+        with contextlib.nullcontext() if self._average is None else self._average.applied():
+            yield event()
 
     def _attention(self) -> contextlib.AbstractContextManager[None]:
         halves = self.accelerator.device.type == "cpu" and self.accelerator.mixed_precision == "bf16"

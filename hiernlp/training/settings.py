@@ -75,6 +75,9 @@ class TrainingSettings(Settings):
     """Share of all steps in which the learning rates rise from zero."""
     clip: float | None = Field(default=1.0, gt=0)
     """Largest norm of the gradient; longer ones are scaled down."""
+    average: float | None = Field(default=None, ge=0, lt=1)
+    """Score and save an exponential moving average of the weights over the steps, which keeps so much of itself in each
+    step: 0.999 looks back about a thousand. By default the last step's weights."""
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     """Number format of the layers' products; losses and parameters stay in float32."""
     frozen_layers: int = Field(default=0, ge=0)
