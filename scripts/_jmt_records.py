@@ -64,10 +64,12 @@ class Run:
     def digest(self) -> str:
         """What the recipe says that training depends on: records of another recipe are not taken for this one.
 
-        Where the corpora lie makes no difference, nor does what is said for people, nor a setting that is as it would
-        be if it were not given, so that the library may grow more settings.
+        Where the corpora lie makes no difference, nor does what is said for people, nor the precision, which machines
+        differ in and the record names, nor a setting that is as it would be if it were not given, so that the library
+        may grow more settings.
         """
         data = self.recipe.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        data.get("training", {}).pop("precision", None)
         for corpus in data["corpora"].values():
             for split in ("train", "dev", "test"):
                 corpus[split] = ["/".join(Path(file).parts[-2:]) for file in corpus.get(split, [])]
@@ -125,6 +127,7 @@ class Run:
             "recipe": self.digest,
             "seed": self.recipe.training.seed,
             "date": today(),
+            "precision": self.recipe.training.precision,
             "versions": {package: version(package) for package in PACKAGES},
             "words_per_second": round(median(speeds)) if speeds else None,
             "dev": _figures(read_scores(self.folder)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,11 +134,13 @@ def facts(runs: Sequence[Run], *, command: str, joint: Sequence[Run]) -> str:
         return "- no run is recorded\n"
     dates = sorted({record["date"] for record in records})
     versions = sorted({", ".join(f"{k} {v}" for k, v in record["versions"].items()) for record in records})
+    precisions = Counter(record["precision"] for record in records)
     speeds = [record["words_per_second"] for record in read_records(joint)]
     lines = {
         "command": f"`{command}`",
         "runs": f"{len(records)} of {len(runs)} recorded, {dates[0]}" + (f" to {dates[-1]}" if dates[1:] else ""),
         "versions": "; ".join(versions),
+        "precision": ", ".join(f"{precision} in {count} runs" for precision, count in precisions.most_common()),
         "training, joint": f"{round(mean(speeds))} words a second a process" if speeds else "not run",
     }
     return "".join(f"- {name}: {value}\n" for name, value in lines.items())

@@ -45,7 +45,16 @@ def recorded(run, **scores: float):
     run.record.parent.mkdir(parents=True, exist_ok=True)
     figures = {task: {"main": "accuracy", "values": {"accuracy": score}} for task, score in scores.items()}
     run.record.write_text(
-        json.dumps({"recipe": run.digest, "seed": 1, "words_per_second": 5, "dev": figures, "test": figures})
+        json.dumps(
+            {
+                "recipe": run.digest,
+                "seed": 1,
+                "precision": "float32",
+                "words_per_second": 5,
+                "dev": figures,
+                "test": figures,
+            }
+        )
     )
     return run
 
@@ -54,6 +63,10 @@ def test_where_the_corpora_lie_makes_no_other_run(run):
     assert replace(run, recipe=recipe_in("/there")).digest == run.digest
     assert replace(run, recipe=with_training(run.recipe, seed=2)).digest != run.digest
     assert replace(run, recipe=with_training(run.recipe, epochs=9)).digest != run.digest
+
+
+def test_machines_that_compute_in_other_numbers_make_no_other_run(run):
+    assert replace(run, recipe=with_training(run.recipe, precision="bfloat16")).digest == run.digest
 
 
 def test_what_is_said_for_people_or_left_as_it_is_makes_no_other_run(run):
