@@ -192,6 +192,11 @@ class Encoder(nn.Module):
                 break
         return int(min(limit, tokenizer_limit))
 
+    @property
+    def subword_embeddings(self) -> nn.Parameter:
+        """The table of the subwords' embeddings, shape (V, H)."""
+        return self.model.get_input_embeddings().weight  # pyright: ignore[reportReturnType]
+
     def parameters_by_layer(self) -> list[list[nn.Parameter]]:
         """Return the parameters that make each layer, 0 (embeddings) to L; what follows the last belongs to it."""
         groups: list[list[nn.Parameter]] = [[] for _ in range(self.depth + 1)]

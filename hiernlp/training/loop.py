@@ -27,6 +27,7 @@ from hiernlp.training.checkpoints import Progress, load_state, save_state
 from hiernlp.training.data import BatchBuilder, TrainingBatch
 from hiernlp.training.gates import Gates
 from hiernlp.training.optimizer import build_optimizer, freeze, frozen_layers, learning_rate_factor, set_learning_rates
+from hiernlp.training.perturbation import Perturbation
 from hiernlp.training.sampling import EpochPlanner, Piece
 from hiernlp.training.schedules import Reversal, WeightSchedule
 from hiernlp.training.settings import TrainingSettings
@@ -177,6 +178,9 @@ class Trainer:
             accelerator.register_for_checkpointing(balancer)
         if gates is not None:
             accelerator.register_for_checkpointing(gates)
+        self._perturbation: Perturbation | None = None
+        if settings.adversarial_norm is not None:
+            self._perturbation = Perturbation(model, norm=settings.adversarial_norm)
         self._average: WeightAverage | None = None
         if settings.average is not None:
             self._average = WeightAverage(model.parameters(), decay=settings.average)
@@ -268,6 +272,28 @@ class Trainer:
             (task,) = {task for batch in batches for task in batch.targets}
             self._successive.enter(self.progress.epoch, task)
         counts = self._counts(batches)
+        sums.add(*self._backward(batches, counts))
+        if self._perturbation is not None and self._perturbation.learns:
+            with self._perturbation.applied():
+                self._backward(batches, counts, penalized=False)
+        if self.gates is not None:
+            self.gates.end_step(self.accelerator)
+        if self._successive is not None:
+            self._successive.add_gradient()
+        if self.settings.clip is not None:
+            self.accelerator.clip_grad_norm_(self._wrapped.parameters(), self.settings.clip)
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        if self._average is not None:
+            self._average.update()
+
+    def _backward(
+        self, batches: list[TrainingBatch], counts: Mapping[str, Tensor | float], *, penalized: bool = True
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Add the gradients of a step's batches to those that there are; return the loss and each task's own.
+
+        What the sharing scheme asks of its parameters, whatever the batches, is part of it if ``penalized``.
+        """
         processes = self.accelerator.num_processes
         step_losses: dict[str, Tensor] = {}
         step_total: Tensor | None = None
@@ -280,7 +306,7 @@ class Trainer:
                 # Gradients are averaged over processes, losses are not: hence the factor.
                 losses = {task: loss / counts[task] * processes for task, loss in summed.items()}
                 total = self._balancer.combine({t: loss * self._factors.get(t, 1.0) for t, loss in losses.items()})
-                penalty = self.model.scheme.penalty()
+                penalty = self.model.scheme.penalty() if penalized else None
                 if penalty is not None:
                     total = total + penalty / len(batches)
                 holds_back = any(task in batch.targets for task in self.model.held_back)
@@ -292,17 +318,7 @@ class Trainer:
                 step_losses[task] = step_losses[task] + loss.detach() if task in step_losses else loss.detach()
             del summed, losses, total  # with them goes the graph, if it was retained
         assert step_total is not None
-        sums.add(step_total, step_losses)
-        if self.gates is not None:
-            self.gates.end_step(self.accelerator)
-        if self._successive is not None:
-            self._successive.add_gradient()
-        if self.settings.clip is not None:
-            self.accelerator.clip_grad_norm_(self._wrapped.parameters(), self.settings.clip)
-        self._optimizer.step()
-        self._optimizer.zero_grad(set_to_none=True)
-        if self._average is not None:
-            self._average.update()
+        return step_total, step_losses
 
     def _with_means(self, event: Callable[[], Event]) -> Iterator[Event]:
         """Yield an event that is made and handled while the model has its mean weights, if they are kept."""

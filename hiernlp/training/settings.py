@@ -75,6 +75,9 @@ class TrainingSettings(Settings):
     """Share of all steps in which the learning rates rise from zero."""
     clip: float | None = Field(default=1.0, gt=0)
     """Largest norm of the gradient; longer ones are scaled down."""
+    adversarial_norm: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """Adversarial training (Miyato et al. 2017): add the gradient of a second pass over the batch in which the subword
+    embeddings are moved by so much, a Euclidean length, along their gradient. Doubles the time of a step."""
     average: float | None = Field(default=None, ge=0, lt=1)
     """Score and save an exponential moving average of the weights over the steps, which keeps so much of itself in each
     step: 0.999 looks back about a thousand. By default the last step's weights."""
@@ -126,6 +129,12 @@ class TrainingSettings(Settings):
     """Most subwords a batch in evaluation, padding included."""
     workers: int = Field(default=0, ge=0)
     """Processes that prepare batches; 0 prepares them in the training process."""
+
+    @model_validator(mode="after")
+    def _embeddings_learn(self) -> Self:
+        if self.adversarial_norm is not None and self.frozen_layers:
+            raise ValueError("adversarial_norm: needs a gradient of the embeddings; leave `frozen_layers` out")
+        return self
 
     @model_validator(mode="after")
     def _care_begins(self) -> Self:
