@@ -28,7 +28,7 @@ from hiernlp.insight.affinity_report import (  # noqa: E402
 )
 from hiernlp.insight.affinity_results import GROUPS, Affinity, check_wishes, gather  # noqa: E402
 from hiernlp.insight.affinity_run import AffinityRun  # noqa: E402
-from hiernlp.insight.label_statistics import label_statistics, word_counts  # noqa: E402
+from hiernlp.insight.label_statistics import label_statistics  # noqa: E402
 from hiernlp.insight.learning_curves import read_curves  # noqa: E402
 from hiernlp.recipe import load_recipe  # noqa: E402
 
@@ -63,7 +63,7 @@ def affinity_command(
         with on_signals(stop):
             say(console, f"preparing {name}")
             run = AffinityRun(recipe, steps=steps, share=share, every=every, rate=rate)
-            statistics, words = label_statistics(run.experiment), word_counts(run.experiment)
+            statistics = label_statistics(run.experiment)
             say(console, f"measuring every {every} steps in {run.steps} of the recipe's {run.steps_of_recipe}")
             measurements = _measured(run, console, hidden=quiet)
     except StoppedError as stopped:
@@ -78,7 +78,6 @@ def affinity_command(
         rate=run.rate,
         seed=recipe.training.seed,
         statistics=statistics,
-        words=words,
         curves=of_single,
         main=main,
         groups=GROUPS if groups is None else groups,

@@ -250,15 +250,12 @@ def gather(
     rate: float | None,
     seed: int,
     statistics: Mapping[str, LabelStatistics],
-    words: Mapping[str, Mapping[str, int]],
     curves: Mapping[str, CurveFeatures] | None = None,
     main: str | None = None,
     groups: int = GROUPS,
     command: str,
 ) -> Affinity:
     """Return the figures of a finished measurement; for the arguments see :class:`Affinity`.
-
-    ``words`` are how often each word occurs in each task's training data.
 
     Raises:
         HierNLPError: nothing was measured.
@@ -277,7 +274,7 @@ def gather(
         rate=rate,
         statistics=dict(statistics),
         curves=None if curves is None else dict(curves),
-        features=pair_features(statistics, words, curves),
+        features=pair_features(statistics, curves),
         main=main,
         grouping=None,
         most_groups=groups,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,7 @@ class LabelStatistics:
         kurtosis: excess kurtosis of the labels' relative frequencies; None where they are all alike.
         out_of_vocabulary: share of the development data's words that the task's training data lack; None where there
             are no development data.
+        word_counts: how often each word occurs, second sentences of pairs included; not in ``affinity.json``.
     """
 
     sentences: int
@@ -46,10 +47,11 @@ class LabelStatistics:
     entropy: float
     kurtosis: float | None
     out_of_vocabulary: float | None
+    word_counts: Counter[str] = field(default_factory=Counter, repr=False)
 
     def as_json(self) -> dict[str, Any]:
         """Return the figures as ``affinity.json`` has them."""
-        return asdict(self)
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "word_counts"}
 
 
 def entropy(counts: Mapping[Any, int]) -> float:
@@ -91,29 +93,22 @@ def label_statistics(experiment: Experiment) -> dict[str, LabelStatistics]:
     return {task: _statistics(experiment, task) for task in experiment.recipe.tasks}
 
 
-def word_counts(experiment: Experiment) -> dict[str, Counter[str]]:
-    """Return how often each word occurs in each task's training data, second sentences of pairs included."""
-    return {task: _words_of(experiment, task) for task in experiment.recipe.tasks}
-
-
-def _words_of(experiment: Experiment, task: str) -> Counter[str]:
-    return Counter(word for row in _annotated(experiment, task) for word in _words(row))
-
-
 def _statistics(experiment: Experiment, task: str) -> LabelStatistics:
-    head = _head(experiment, task)
-    rows = list(_annotated(experiment, task))
+    head: Kind[Any, Any] = experiment.bundle.model.heads[task]  # pyright: ignore[reportAssignmentType]
+    columns = ["words", SECOND, *type(head).columns(head.options)]
+    rows = [row for row in _rows(experiment.train, task, columns) if head.targets(row) is not None]
     found = [symbol for row in rows for symbol in symbols(head, row)]
     counts = Counter(_binned(found) if found and isinstance(found[0], float) else found)
-    known = {word for row in rows for word in _words(row)}
+    known = Counter(word for row in rows for word in _words(row))
     seen = [word for row in _rows(experiment.dev, task, ["words", SECOND]) for word in _words(row)]
     return LabelStatistics(
         sentences=len(rows),
-        words=sum(len(_words(row)) for row in rows),
+        words=known.total(),
         labels=len(counts),
         entropy=entropy(counts),
         kurtosis=kurtosis(counts),
         out_of_vocabulary=sum(word not in known for word in seen) / len(seen) if seen else None,
+        word_counts=known,
     )
 
 
@@ -158,17 +153,6 @@ def _binned(numbers: Sequence[Any]) -> list[int]:
     if low == high:
         return [0] * len(values)
     return np.minimum((values - low) / (high - low) * BINS, BINS - 1).astype(int).tolist()
-
-
-def _head(experiment: Experiment, task: str) -> Kind[Any, Any]:
-    return experiment.bundle.model.heads[task]  # pyright: ignore[reportReturnType]
-
-
-def _annotated(experiment: Experiment, task: str) -> Iterator[Row]:
-    """Yield the training rows that have the task's annotation."""
-    head = _head(experiment, task)
-    columns = ["words", SECOND, *type(head).columns(head.options)]
-    return (row for row in _rows(experiment.train, task, columns) if head.targets(row) is not None)
 
 
 def _rows(splits: Mapping[str, Any], task: str, columns: Sequence[str]) -> Iterator[Row]:

@@ -6,7 +6,6 @@ Source: Bingel and Søgaard 2017 (arXiv 1702.08303), who train a logistic regres
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping
 from itertools import permutations
 
@@ -41,7 +40,6 @@ def divergence(one: Mapping[str, int], other: Mapping[str, int]) -> float:
 
 def pair_features(
     statistics: Mapping[str, LabelStatistics],
-    words: Mapping[str, Mapping[str, int]],
     curves: Mapping[str, CurveFeatures] | None = None,
 ) -> list[PairFeatures]:
     """Return a row for each ordered pair of tasks, all with the same columns.
@@ -54,10 +52,9 @@ def pair_features(
 
     Args:
         statistics: of each task's labels and data.
-        words: how often each word occurs in each task's training data.
         curves: of the tasks alone, as far as there are any; columns of curves are left out where this is None.
     """
-    own = {task: _features_of(found, words[task]) for task, found in statistics.items()}
+    own = {task: _features_of(found) for task, found in statistics.items()}
     if curves is not None:
         empty = next((dict.fromkeys(_of_curve(curve)) for curve in curves.values()), {})
         own = {task: found | (_of_curve(curves[task]) if task in curves else empty) for task, found in own.items()}
@@ -66,7 +63,8 @@ def pair_features(
     for main, helper in permutations(statistics, 2):
         pair = frozenset((main, helper))
         if pair not in known:
-            known[pair] = divergence(words[main], words[helper]) if words[main] and words[helper] else None
+            words = statistics[main].word_counts, statistics[helper].word_counts
+            known[pair] = divergence(*words) if all(words) else None
         sizes = statistics[helper].sentences, statistics[main].sentences
         row: PairFeatures = {"main": main, "helper": helper}
         row |= {"size": math.log2(sizes[0] / sizes[1]) if all(sizes) else None, "divergence": known[pair]}
@@ -76,13 +74,14 @@ def pair_features(
     return rows
 
 
-def _features_of(found: LabelStatistics, words: Mapping[str, int]) -> dict[str, float | None]:
+def _features_of(found: LabelStatistics) -> dict[str, float | None]:
+    words = found.word_counts
     return {
         "labels": float(found.labels),
         "entropy": found.entropy,
         "kurtosis": found.kurtosis,
         "out_of_vocabulary": found.out_of_vocabulary,
-        "words_per_type": Counter(words).total() / len(words) if words else None,
+        "words_per_type": words.total() / len(words) if words else None,
     }
 
 

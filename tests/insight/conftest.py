@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -34,8 +35,9 @@ def made(
         every=10,
         rate=3e-4,
         seed=1,
-        statistics={name: LabelStatistics(60, 424, 5, 2.24, None, 0.5) for name in names},
-        words={name: {name: 2, "the": 422} for name in names},
+        statistics={
+            name: LabelStatistics(60, 424, 5, 2.24, None, 0.5, Counter({name: 2, "the": 422})) for name in names
+        },
         curves={names[0]: curve_features([1, 2, 3], [4.0, 2.0, 1.0])} if curves else None,
         main=main,
         groups=groups,

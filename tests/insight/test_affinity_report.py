@@ -70,9 +70,7 @@ def test_groups_are_those_of_the_means(make_affinity: Make) -> None:
 
 def test_nothing_measured() -> None:
     with pytest.raises(HierNLPError, match="no affinity could be measured, since no layer that tasks share learns"):
-        gather(
-            [], tasks=NAMES, steps=1, steps_of_recipe=1, every=1, rate=1, seed=1, statistics={}, words={}, command="x"
-        )
+        gather([], tasks=NAMES, steps=1, steps_of_recipe=1, every=1, rate=1, seed=1, statistics={}, command="x")
 
 
 def test_the_scale_is_that_of_pairs(make_affinity: Make) -> None:
