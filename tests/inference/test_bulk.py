@@ -171,7 +171,13 @@ def test_bad_records_are_reported_and_nothing_else_is_lost(analyzer: Analyzer, c
     clean = tmp_path / "clean.jsonl"
     run(analyzer, corpus, clean, tasks=["upos"])
     lines = corpus.read_bytes().splitlines()
-    bad = {3: b"{broken", 7: b'"text"', 11: b"\xff\xfe", 12: b'{"txet": "a"}', 20: b'{"text": ["a", 3]}'}
+    bad = {
+        3: b"{broken",
+        7: b'"text"',
+        11: b"\xff\xfe",
+        12: b'{"id": 5, "txet": "a"}',
+        20: b'{"id": "x", "text": ["a", 3]}',
+    }
     for place, line in sorted(bad.items()):
         lines.insert(place - 1, line)
     corpus.write_bytes(b"\n".join(lines))
@@ -183,6 +189,7 @@ def test_bad_records_are_reported_and_nothing_else_is_lost(analyzer: Analyzer, c
     assert [row["id"] for row in rows(out)] == [row["id"] for row in rows(clean)]
     told = rows(out.with_name("out.jsonl.errors.jsonl"))
     assert [row["line"] for row in told] == list(bad)
+    assert [row["id"] for row in told] == [None, None, None, 5, "x"]
     assert "UTF-8" in told[2]["error"]
     assert "there is no field 'text'; did you mean 'txet'" in told[3]["error"]
 

@@ -56,9 +56,9 @@ class Record:
     error: DataError | None = None
 
     @classmethod
-    def bad(cls, message: str, *, file: str, line: int) -> Record:
+    def bad(cls, message: str, *, file: str, line: int, id: str | int | None = None) -> Record:  # noqa: A002 - its own
         """Return a record that cannot be read."""
-        return cls(None, file, line, error=DataError(message, file=file, line=line))
+        return cls(None, file, line, id, error=DataError(message, file=file, line=line))
 
     @property
     def text(self) -> Any:  # noqa: ANN401 - what an analyzer takes
@@ -135,14 +135,15 @@ NOT_UTF8 = "expected UTF-8, found a byte that is not; convert the file, for exam
 
 def record_of(cells: Mapping[str, Any], *, options: SourceOptions, file: str, line: int) -> Record:
     """Return a row of a table as a record."""
-    if options.field not in cells:
-        message = f"there is no field {options.field!r}{did_you_mean(options.field, map(str, cells))}"
-        return Record.bad(message, file=file, line=line)
-    content, name = cells[options.field], cells.get(options.id)
-    if not isinstance(content, str | Sequence):
-        found = reprlib.repr(content)
-        return Record.bad(f"expected text or words in the field {options.field!r}, found {found}", file=file, line=line)
+    name = cells.get(options.id)
     # Whatever else is called so is a field like any other.
     name = name if isinstance(name, str | int) and not isinstance(name, bool) else None
+    if options.field not in cells:
+        message = f"there is no field {options.field!r}{did_you_mean(options.field, map(str, cells))}"
+        return Record.bad(message, file=file, line=line, id=name)
+    content = cells[options.field]
+    if not isinstance(content, str | Sequence):
+        message = f"expected text or words in the field {options.field!r}, found {reprlib.repr(content)}"
+        return Record.bad(message, file=file, line=line, id=name)
     taken = {options.field} if name is None else {options.field, options.id}
     return Record(content, file, line, name, {key: value for key, value in cells.items() if key not in taken})
