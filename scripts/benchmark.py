@@ -51,7 +51,7 @@ from hiernlp.kinds._base import Kind  # noqa: E402
 from hiernlp.model import Place  # noqa: E402
 from hiernlp.recipe import Recipe  # noqa: E402
 from hiernlp.settings import validate  # noqa: E402
-from hiernlp.training.loop import _Sums  # noqa: E402
+from hiernlp.training.meters import Sums  # noqa: E402
 
 Sentences = list[list[str]]
 
@@ -227,7 +227,7 @@ def training(bundle: Bundle, steps: int) -> dict[str, object]:
         for number, piece in enumerate(pieces):
             before = time.perf_counter()
             (batches,) = trainer._batches([piece])
-            trainer.step(batches, _Sums())
+            trainer.step(batches, Sums())
             full = time.perf_counter() - before
 
             def keep(layer: int, states: torch.Tensor, top: list[torch.Tensor]) -> None:

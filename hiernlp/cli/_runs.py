@@ -22,7 +22,7 @@ from hiernlp.probing.prober import ProbeEvent, StatesCached, TaskProbed  # noqa:
 from hiernlp.recipe import Recipe, unplaced_tasks  # noqa: E402
 from hiernlp.training.checkpoints import has_state  # noqa: E402
 from hiernlp.training.curves import draw_curves  # noqa: E402
-from hiernlp.training.loop import Ended, Evaluated, StepsDone  # noqa: E402
+from hiernlp.training.events import Ended, Evaluated, StepsDone  # noqa: E402
 from hiernlp.training.reports import RunLog, read_log  # noqa: E402
 from hiernlp.training.tables import number  # noqa: E402
 

@@ -25,8 +25,8 @@ from hiernlp.prediction import ModelPredictor
 from hiernlp.recipe import Recipe, unplaced_tasks
 from hiernlp.training.checkpoints import drop_state, has_state
 from hiernlp.training.evaluation import baselines, columns_of, evaluate, mean_relative, relative
+from hiernlp.training.events import Ended, Evaluated, Event
 from hiernlp.training.gain import GAIN, NO_LOSS, chosen_by_gain, gains_of
-from hiernlp.training.loop import Ended, Evaluated, Event
 from hiernlp.version import library_version
 
 

@@ -6,9 +6,8 @@ A step of training looks at no value on the device: losses are summed there and 
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -25,97 +24,15 @@ from hiernlp.training.averaging import WeightAverage
 from hiernlp.training.care import Care
 from hiernlp.training.checkpoints import Progress, load_state, save_state
 from hiernlp.training.data import BatchBuilder, TrainingBatch
+from hiernlp.training.events import Ended, Evaluated, Event, StepsDone
 from hiernlp.training.gates import Gates
+from hiernlp.training.meters import Sums, Watch
 from hiernlp.training.optimizer import build_optimizer, freeze, frozen_layers, learning_rate_factor, set_learning_rates
 from hiernlp.training.perturbation import Perturbation
 from hiernlp.training.sampling import EpochPlanner, Piece
 from hiernlp.training.schedules import Reversal, WeightSchedule
 from hiernlp.training.settings import TrainingSettings
 from hiernlp.training.successive import Successive
-
-
-@dataclass(frozen=True)
-class StepsDone:
-    """Some steps were done since the last such event.
-
-    Attributes:
-        step: steps done in all.
-        epoch: epochs done, with fractions.
-        loss: mean of the minimised loss a step.
-        losses: mean of each task's own loss over the steps that trained it.
-        learning_rate: highest learning rate of ``encoder`` and of ``heads``.
-        words_per_second: words trained on a second of training, evaluation left out.
-        seconds_left: what is left of training at this speed, evaluation left out.
-        schedules: what changes over training, as it was in the last step: ``weight/<task>``, the factor of a scheduled
-            task's weight, ``reversal/<task>``, the strength of an adversary's reversal, and ``gate/<task>``, how far a
-            helper's gate is open, or ``gate/<task>/<layer>``, that of a layer.
-    """
-
-    step: int
-    epoch: float
-    loss: float
-    losses: dict[str, float]
-    learning_rate: dict[str, float]
-    words_per_second: float
-    seconds_left: float
-    schedules: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Evaluated:
-    """The model was scored on development data.
-
-    Attributes:
-        step: steps done in all.
-        epoch: epochs done, with fractions.
-        scores: by task.
-        figure: the figure that chooses checkpoints.
-        is_best: whether it is the best so far; the caller saves the model.
-        best_tasks: the tasks whose own score is their best so far.
-        converged: the tasks that are converged, if tasks may rest.
-    """
-
-    step: int
-    epoch: float
-    scores: dict[str, Scores]
-    figure: float
-    is_best: bool
-    best_tasks: tuple[str, ...] = ()
-    converged: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Ended:
-    """Training ended.
-
-    Attributes:
-        step: steps done in all.
-        reason: ``finished``, ``no improvement`` (the patience is used up), ``converged`` (no task is left to train) or
-            ``interrupted``.
-    """
-
-    step: int
-    reason: str
-
-
-Event = StepsDone | Evaluated | Ended
-
-
-@dataclass
-class _Sums:
-    """What was summed on the device since the last line of the log."""
-
-    total: Tensor | None = None
-    steps: int = 0
-    losses: dict[str, Tensor] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
-
-    def add(self, total: Tensor, losses: Mapping[str, Tensor]) -> None:
-        self.total = total if self.total is None else self.total + total
-        self.steps += 1
-        for task, loss in losses.items():
-            self.losses[task] = self.losses[task] + loss if task in self.losses else loss
-            self.counts[task] = self.counts.get(task, 0) + 1
 
 
 class Trainer:
@@ -213,8 +130,8 @@ class Trainer:
         """
         settings, progress = self.settings, self.progress
         self._wrapped.train()
-        sums = _Sums()
-        watch = _Watch()
+        sums = Sums()
+        watch = Watch()
         ended: str | None = None
         while progress.epoch < settings.epochs and not progress.finished:
             resting = self._resting()
@@ -235,7 +152,7 @@ class Trainer:
                 done = progress.epoch + progress.step_in_epoch / len(steps)
                 if sums.steps and (progress.step % settings.log_every == 0 or at_end):
                     yield self._log(sums, rates, done, watch)
-                    sums = _Sums()
+                    sums = Sums()
                 if at_end:
                     progress.epoch, progress.step_in_epoch = progress.epoch + 1, 0
                 every = settings.evaluate_every
@@ -263,7 +180,7 @@ class Trainer:
         self._save()
         yield from self._with_means(partial(Ended, progress.step, "finished"))
 
-    def step(self, batches: list[TrainingBatch], sums: _Sums) -> None:
+    def step(self, batches: list[TrainingBatch], sums: Sums) -> None:
         """Do one step: every loss is a mean over all its targets in the step's batches, on all processes."""
         if self.gates is not None:
             self.gates.measure(self.progress.step, ended=[t for t, factor in self._factors.items() if not factor])
@@ -393,7 +310,7 @@ class Trainer:
         for step in steps:
             yield [next(batches).to(self.accelerator.device, non_blocking=True) for _ in step]
 
-    def _log(self, sums: _Sums, rates: dict[str, float], done: float, watch: _Watch) -> StepsDone:
+    def _log(self, sums: Sums, rates: dict[str, float], done: float, watch: Watch) -> StepsDone:
         assert sums.total is not None
         names = list(sums.losses)
         values = torch.stack([sums.total, *sums.losses.values()]).tolist()
@@ -480,26 +397,3 @@ class _Pieces(Dataset[TrainingBatch]):
     def __getitem__(self, index: int) -> TrainingBatch:
         piece = self.pieces[index]
         return self.builder(piece.corpus, piece.indices, tasks=piece.tasks)
-
-
-class _Watch:
-    """Words a second of training, with pauses left out, over the time since the last reading."""
-
-    def __init__(self) -> None:
-        self.words = 0
-        self.since = time.perf_counter()
-
-    def add(self, words: int) -> None:
-        self.words += words
-
-    def words_per_second(self) -> float:
-        now = time.perf_counter()
-        speed = self.words / max(now - self.since, 1e-9)
-        self.words, self.since = 0, now
-        return speed
-
-    @contextlib.contextmanager
-    def paused(self) -> Iterator[None]:
-        before = time.perf_counter()
-        yield
-        self.since += time.perf_counter() - before

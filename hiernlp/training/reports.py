@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from hiernlp.errors import NotInstalledError
-from hiernlp.training.loop import Ended, Evaluated, Event, StepsDone
+from hiernlp.training.events import Ended, Evaluated, Event, StepsDone
 
 LOG = "log.jsonl"
 

@@ -19,7 +19,7 @@ from hiernlp.experiment import Run, prepare, probe
 from hiernlp.hub import load_bundle
 from hiernlp.recipe import single_task, without_idle_helpers
 from hiernlp.recipe.files import validate_recipe
-from hiernlp.training.loop import Evaluated, StepsDone
+from hiernlp.training.events import Evaluated, StepsDone
 
 Make = Callable[..., dict[str, Any]]
 MAIN = ["upos", "type"]

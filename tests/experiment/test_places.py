@@ -22,7 +22,7 @@ from hiernlp.probing.prober import StatesCached, TaskProbed
 from hiernlp.probing.results import ProbeResult
 from hiernlp.recipe import Recipe
 from hiernlp.recipe.files import validate_recipe
-from hiernlp.training.loop import Ended
+from hiernlp.training.events import Ended
 
 Make = Callable[..., dict[str, Any]]
 FEW = {"sentences": 30, "dev_sentences": 10, "epochs": 1}

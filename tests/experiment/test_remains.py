@@ -16,7 +16,7 @@ from hiernlp.experiment import ADVERSARIES, TRAINING, Run, read_remains
 from hiernlp.experiment.remains import REMAINS, probe_remains
 from hiernlp.hub import load_bundle
 from hiernlp.recipe.files import validate_recipe
-from hiernlp.training.loop import Ended
+from hiernlp.training.events import Ended
 
 Make = Callable[..., dict[str, Any]]
 

@@ -18,7 +18,7 @@ from hiernlp.errors import RecipeError
 from hiernlp.experiment import Run
 from hiernlp.recipe.files import validate_recipe
 from hiernlp.training.averaging import WeightAverage
-from hiernlp.training.loop import Ended, Evaluated, StepsDone
+from hiernlp.training.events import Ended, Evaluated, StepsDone
 
 WEIGHTS = "model.safetensors"
 TASKS = ["upos", "dependencies"]

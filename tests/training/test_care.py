@@ -19,7 +19,7 @@ from hiernlp.kinds._base import Scores
 from hiernlp.recipe import single_task
 from hiernlp.recipe.files import validate_recipe
 from hiernlp.training.care import Care
-from hiernlp.training.loop import Ended, Evaluated, StepsDone
+from hiernlp.training.events import Ended, Evaluated, StepsDone
 from hiernlp.training.sampling import Piece
 
 Make = Callable[..., Any]

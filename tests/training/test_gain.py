@@ -16,8 +16,8 @@ from hiernlp.experiment import Run
 from hiernlp.kinds._base import Scores
 from hiernlp.recipe import load_recipe
 from hiernlp.recipe.files import validate_recipe
+from hiernlp.training.events import Evaluated, StepsDone
 from hiernlp.training.gain import chosen_by_gain, gains_of, read_single_scores, relative_gain
-from hiernlp.training.loop import Evaluated, StepsDone
 
 Make = Callable[..., dict[str, Any]]
 

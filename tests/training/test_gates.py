@@ -17,9 +17,11 @@ from hiernlp.errors import HierNLPError
 from hiernlp.experiment import Run, build_trainer, new_accelerator, prepare
 from hiernlp.recipe.files import validate_recipe
 from hiernlp.training.curves import Curves, figure
+from hiernlp.training.events import StepsDone
 from hiernlp.training.gates import cosine
-from hiernlp.training.loop import StepsDone, Trainer, _Sums
+from hiernlp.training.loop import Trainer
 from hiernlp.training.measuring import shared_layers
+from hiernlp.training.meters import Sums
 from hiernlp.training.reports import RunLog, read_log
 
 Make = Callable[..., dict[str, Any]]
@@ -161,7 +163,7 @@ def test_each_layer_is_given_its_share_and_the_main_tasks_all_of_theirs(
         lambda *_: found.update({name: p.grad for name, p in model.named_parameters() if p.grad is not None})
     )
     trainer.progress.step = 1  # between two measurements
-    trainer.step(batches, _Sums())
+    trainer.step(batches, Sums())
 
     layer_of = {id(p): layer for layer, parameters in shared_layers(model).items() for p in parameters}
     fed = {id(p): "1" for p in [*model.own_parameters("upos"), *model.label_embeddings.parameters()]}

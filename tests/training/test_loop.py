@@ -16,7 +16,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from hiernlp.kinds._base import Scores
 from hiernlp.training.data import TrainingBatch
-from hiernlp.training.loop import Ended, Evaluated, StepsDone, _Sums
+from hiernlp.training.events import Ended, Evaluated, StepsDone
+from hiernlp.training.meters import Sums
 from hiernlp.training.optimizer import learning_rate_factor
 
 ALL = ["upos", "xpos", "entities", "dependencies", "type"]
@@ -37,9 +38,9 @@ def still(make_run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Call
     return make
 
 
-def gradients(trainer: Any, batches: list[TrainingBatch]) -> tuple[dict[str, torch.Tensor], _Sums]:
+def gradients(trainer: Any, batches: list[TrainingBatch]) -> tuple[dict[str, torch.Tensor], Sums]:
     trainer.model.zero_grad()
-    sums = _Sums()
+    sums = Sums()
     trainer.step(batches, sums)
     found = {name: p.grad.clone() for name, p in trainer.model.named_parameters() if p.grad is not None}
     return found, sums
@@ -176,7 +177,7 @@ def test_a_step_reads_nothing_back(make_run: Callable[..., Any], monkeypatch: py
         monkeypatch.setattr(head, "decode", lambda *a, **k: pytest.fail("decoding in training"))
     batches = [trainer.builder("ud", range(7)), trainer.builder("talk", range(6)), trainer.builder("pairs", range(5))]
     before = {name: p.detach().clone() for name, p in trainer.model.named_parameters()}
-    sums = _Sums()
+    sums = Sums()
     trainer.model.train()
     with NoReadBack():
         trainer.step(batches, sums)
@@ -193,7 +194,7 @@ def test_random_balancing_reads_nothing_back(make_run: Callable[..., Any]) -> No
     trainer._balancer = Random(options=RandomOptions(), weights={"upos": 1.0, "type": 1.0})
     batch = trainer.builder("ud", range(7))
     with NoReadBack():
-        trainer.step([batch], _Sums())
+        trainer.step([batch], Sums())
 
 
 def test_one_task_is_plain_fine_tuning(

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from hiernlp.errors import RecipeError
-from hiernlp.training.loop import Ended, StepsDone, _Sums
+from hiernlp.training.events import Ended, StepsDone
+from hiernlp.training.meters import Sums
 from hiernlp.training.perturbation import Perturbation
 
 WEIGHTS = "model.safetensors"
@@ -68,7 +69,7 @@ def gradients(make_run: Callable[..., Any], move: float | None, **settings: Any)
         found.update({name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None})
 
     trainer._optimizer.step = keep
-    sums = _Sums()
+    sums = Sums()
     trainer.step(batches, sums)
     assert sums.total is not None
     return found, float(sums.total), run

@@ -11,7 +11,7 @@ import pytest
 from hiernlp.errors import NotInstalledError
 from hiernlp.kinds._base import Scores
 from hiernlp.training import reports
-from hiernlp.training.loop import Ended, Evaluated, StepsDone
+from hiernlp.training.events import Ended, Evaluated, StepsDone
 from hiernlp.training.reports import RunLog, read_log
 
 

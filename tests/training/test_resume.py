@@ -17,7 +17,7 @@ import yaml
 
 from hiernlp.errors import HierNLPError, ModelFolderError
 from hiernlp.experiment import STATE, TRAINING
-from hiernlp.training.loop import Ended, Evaluated, StepsDone
+from hiernlp.training.events import Ended, Evaluated, StepsDone
 
 WEIGHTS = "model.safetensors"
 TASKS = ["upos", "dependencies", "chunks"]

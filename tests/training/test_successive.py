@@ -13,7 +13,7 @@ from hiernlp.errors import HierNLPError
 from hiernlp.experiment import Run
 from hiernlp.hub import load_bundle
 from hiernlp.recipe.files import validate_recipe
-from hiernlp.training.loop import Ended
+from hiernlp.training.events import Ended
 from hiernlp.training.settings import SuccessiveSettings
 from hiernlp.training.successive import Successive
 
