@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -21,44 +21,12 @@ from hiernlp.encoding.collate import WordBatch
 from hiernlp.encoding.letter_case import CASES
 from hiernlp.encoding.pairs import PairBatch
 from hiernlp.errors import HierNLPError, unknown_task
+from hiernlp.hierarchy import Feed, Place, bottom_up, check_pairs
 from hiernlp.kinds._base import Kind, Targets
 from hiernlp.modules import ByTask, HeldBack, ScalarMix, scale_gradient, without_dropout, zero_linear
 from hiernlp.pairs import PairReading
 from hiernlp.processor import linear
 from hiernlp.sharing._base import Scheme
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a task reads: layer ``high``, or a learned mix of the layers ``low`` to ``high``."""
-
-    low: int
-    high: int
-
-    @property
-    def is_mix(self) -> bool:
-        """Whether several layers are mixed."""
-        return self.low != self.high
-
-
-@dataclass(frozen=True)
-class Feed:
-    """One task's beliefs fed upward.
-
-    Attributes:
-        source: the task whose beliefs are fed.
-        target: the task whose head reads them; None adds them to the encoder's states above the source's layer.
-        detached: whether the gradient stops at the beliefs.
-    """
-
-    source: str
-    target: str | None
-    detached: bool
-
-    @property
-    def key(self) -> str:
-        """Name of the feed's parameters."""
-        return f"{self.source}->{self.target or 'encoder'}"
 
 
 class HierarchicalModel(nn.Module):
@@ -116,13 +84,16 @@ class HierarchicalModel(nn.Module):
         self.gates: dict[str, float] = {}
         self.held_back: dict[str, HeldBack] = {}
         size = scheme.hidden_size
-        self._check_pairs()
+        check_pairs(
+            self.feeds,
+            apart=self.apart,
+            joined=self.joined,
+            symmetric=self.symmetric,
+            without_dropout=self.without_dropout,
+        )
         # All that lets information in from elsewhere begins at zero: training starts from the pretrained function.
         self.label_embeddings = nn.ParameterDict(
-            {
-                _safe(feed.key): nn.Parameter(torch.zeros(heads[feed.source].feedback_size, self._width(feed)))
-                for feed in feeds
-            }
+            {feed.key: nn.Parameter(torch.zeros(heads[feed.source].feedback_size, self._width(feed))) for feed in feeds}
         )
         self.case_embedding = nn.Parameter(torch.zeros(len(CASES), size)) if letter_case else None
         self.shortcuts = ByTask({task: zero_linear(size) for task in shortcuts})
@@ -134,7 +105,7 @@ class HierarchicalModel(nn.Module):
         self.norms = ByTask(
             {task: nn.LayerNorm(size) for task, place in places.items() if bare and place.low < scheme.depth}
         )
-        self._order = self._bottom_up()
+        self._order = bottom_up(self.places, self.feeds)
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -167,15 +138,9 @@ class HierarchicalModel(nn.Module):
         for task in reversed(self._order):
             if task in needed:
                 continue
-            if any(feed.source == task and self._reaches(feed, needed) for feed in self.feeds):
+            if any(feed.source == task and feed.reaches(needed, self.places) for feed in self.feeds):
                 needed.add(task)
         return tuple(task for task in self._order if task in needed)
-
-    def _reaches(self, feed: Feed, tasks: Collection[str]) -> bool:
-        """Tell whether one of the tasks reads what a feed says."""
-        if feed.target is None:
-            return any(self.places[task].high > self.places[feed.source].high for task in tasks)
-        return feed.target in tasks
 
     def restricted(self, tasks: Collection[str]) -> HierarchicalModel:
         """Return a model of some tasks, which answers as this one does and shares all its parameters.
@@ -219,7 +184,7 @@ class HierarchicalModel(nn.Module):
             )
         model.case_embedding = self.case_embedding
         for old, new in zip(kept, model.feeds, strict=True):
-            model.label_embeddings[_safe(new.key)] = self.label_embeddings[_safe(old.key)]
+            model.label_embeddings[new.key] = self.label_embeddings[old.key]
         for mine, theirs in ((model.shortcuts, self.shortcuts), (model.mixes, self.mixes), (model.norms, self.norms)):
             for task, new in names.items():
                 if new in mine:
@@ -237,9 +202,9 @@ class HierarchicalModel(nn.Module):
         """Return the label embeddings that reach some of the given tasks."""
         needed = self.needed(tasks)
         return [
-            self.label_embeddings[_safe(feed.key)]
+            self.label_embeddings[feed.key]
             for feed in self.feeds
-            if feed.source in needed and self._reaches(feed, needed)
+            if feed.source in needed and feed.reaches(needed, self.places)
         ]
 
     def feeding_parameters(self, task: str) -> dict[int, list[nn.Parameter]]:
@@ -247,7 +212,7 @@ class HierarchicalModel(nn.Module):
         found: dict[int, list[nn.Parameter]] = {}
         for source in self.needed([task]):
             if source != task:
-                embeddings = [self.label_embeddings[_safe(feed.key)] for feed in self.feeds if feed.source == source]
+                embeddings = [self.label_embeddings[feed.key] for feed in self.feeds if feed.source == source]
                 found.setdefault(self.places[source].high, []).extend([*self.own_parameters(source), *embeddings])
         return found
 
@@ -357,7 +322,7 @@ class HierarchicalModel(nn.Module):
                 scheme has several.
         """
         # What is zero, as before any training, adds nothing.
-        fed = [f.source for f in self.feeds if f.target is None and bool(self.label_embeddings[_safe(f.key)].any())]
+        fed = [f.source for f in self.feeds if f.target is None and bool(self.label_embeddings[f.key].any())]
         self._run(batch, self.needed(fed), show=visit)
 
     def _of_pairs(self, batch: PairBatch, tasks: Sequence[str]) -> dict[str, Any]:
@@ -406,7 +371,7 @@ class HierarchicalModel(nn.Module):
         kept: dict[frozenset[str], dict[int, Tensor]] = {}
         keep = self._layers_to_keep(needed)
         # What no task of this run reads need not be said.
-        feeds = [feed for feed in self.feeds if show is not None or self._reaches(feed, needed)]
+        feeds = [feed for feed in self.feeds if show is not None or feed.reaches(needed, self.places)]
 
         def visit(layer: int, states: Tensor, readers: frozenset[str]) -> Tensor | None:
             changed = self._cased(batch, states) if layer == 0 else None
@@ -495,40 +460,13 @@ class HierarchicalModel(nn.Module):
     def _embedded(self, feed: Feed, belief: Tensor, *, dtype: torch.dtype) -> Tensor:
         """Return the expected label embedding, shape (B, N, H) or (B, 1, H), or (P, 1, F) for the head of a pair."""
         weights = belief.detach() if feed.detached else belief
-        return linear(weights.to(dtype), self.label_embeddings[_safe(feed.key)].to(dtype).t())
+        return linear(weights.to(dtype), self.label_embeddings[feed.key].to(dtype).t())
 
     def _width(self, feed: Feed) -> int:
         """Return the width of what a feed is added to: the features of a pair, or the words' states."""
         if feed.target is not None and self.reads_pairs(feed.source) and feed.target in self.pairs:
             return self._reading(feed.target).size
         return self.scheme.hidden_size
-
-    def _check_pairs(self) -> None:
-        for alike in (self.apart, self.joined):
-            chosen = alike & self.without_dropout
-            if chosen and chosen != alike:
-                raise HierNLPError(
-                    f"pair.dropout: {min(chosen)!r} and {min(alike - chosen)!r} read pairs in one run of the encoder; "
-                    "set it alike for both"
-                )
-        for feed in self.feeds:
-            if not self.reads_pairs(feed.source):
-                continue
-            if feed.target is None or not self.reads_pairs(feed.target):
-                raise HierNLPError(
-                    f"feeds: {feed.source!r} judges pairs of sentences, so that only the head of another task on pairs "
-                    f"can read its beliefs, not {repr(feed.target) if feed.target else 'the encoder'}"
-                )
-            if feed.target in self.symmetric & self.joined and feed.source not in self.symmetric:
-                raise HierNLPError(
-                    f"feeds: {feed.target!r} must not tell the two sentences apart, but {feed.source!r}, which feeds "
-                    "it, does; turn the feed round, or let `pair` of both be alike"
-                )
-            if feed.source in self.joined and feed.target not in self.joined:
-                raise HierNLPError(
-                    f"feeds: {feed.source!r} reads pairs together and is computed after {feed.target!r}, which reads "
-                    "them apart; turn the feed round, or let both read alike"
-                )
 
     def _loss(self, task: str, output: Any, targets: Targets) -> Tensor:  # noqa: ANN401
         return self._head(task).loss(output, targets.tensors)
@@ -561,22 +499,3 @@ class HierarchicalModel(nn.Module):
             if self.places[task].is_mix:
                 layers |= set(range(self.places[task].low, self.places[task].high + 1))
         return layers
-
-    def _bottom_up(self) -> tuple[str, ...]:
-        """Order the tasks by layer and, on one layer, a feeding task before the task it feeds."""
-        order: list[str] = []
-        waiting = sorted(self.places, key=lambda task: (self.places[task].high, list(self.places).index(task)))
-        while waiting:
-            for task in waiting:
-                if not any(feed.target == task and feed.source in waiting for feed in self.feeds):
-                    order.append(task)
-                    waiting.remove(task)
-                    break
-            else:
-                raise HierNLPError(f"feeds: the tasks {', '.join(waiting)} feed one another in a circle")
-        return tuple(order)
-
-
-def _safe(key: str) -> str:
-    """Return a feed's name in a form that parameters may have (no dots)."""
-    return key.replace(".", "_")

@@ -44,11 +44,11 @@ from hiernlp.corpora import load_corpus  # noqa: E402
 from hiernlp.encoding.batches import plan_batches  # noqa: E402
 from hiernlp.encoding.collate import collate  # noqa: E402
 from hiernlp.experiment import Run, today  # noqa: E402
+from hiernlp.hierarchy import Place  # noqa: E402
 from hiernlp.hub import Bundle, load_bundle  # noqa: E402
 from hiernlp.inference.analyzer import Analyzer  # noqa: E402
 from hiernlp.inference.document import Document  # noqa: E402
 from hiernlp.kinds._base import Kind  # noqa: E402
-from hiernlp.model import Place  # noqa: E402
 from hiernlp.recipe import Recipe  # noqa: E402
 from hiernlp.settings import validate  # noqa: E402
 from hiernlp.training.meters import Sums  # noqa: E402

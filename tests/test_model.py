@@ -13,12 +13,13 @@ from hiernlp.encoder import Encoder
 from hiernlp.encoding.collate import WordBatch, collate
 from hiernlp.encoding.subwords import EncodingSettings, Subwords
 from hiernlp.errors import HierNLPError
+from hiernlp.hierarchy import Feed, Place
 from hiernlp.kinds._base import Targets
 from hiernlp.kinds.dependencies import Dependencies, DependenciesOptions
 from hiernlp.kinds.flat_spans import FlatSpans, FlatSpansOptions
 from hiernlp.kinds.sentence_labels import SentenceLabels, SentenceLabelsOptions
 from hiernlp.kinds.token_labels import TokenLabels, TokenLabelsOptions
-from hiernlp.model import Feed, HierarchicalModel, Place
+from hiernlp.model import HierarchicalModel
 from hiernlp.modules import ScalarMix
 from hiernlp.prediction import ModelPredictor
 from hiernlp.sharing.hard import Hard, HardOptions

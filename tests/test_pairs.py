@@ -15,10 +15,11 @@ from hiernlp.encoding.collate import collate
 from hiernlp.encoding.pairs import collate_pairs
 from hiernlp.encoding.subwords import EncodingSettings, JointLayout, Subwords
 from hiernlp.errors import HierNLPError
+from hiernlp.hierarchy import Feed, Place
 from hiernlp.kinds.sentence_labels import SentenceLabels, SentenceLabelsOptions
 from hiernlp.kinds.sentence_scores import SentenceScores, SentenceScoresOptions
 from hiernlp.kinds.token_labels import TokenLabels, TokenLabelsOptions
-from hiernlp.model import Feed, HierarchicalModel, Place
+from hiernlp.model import HierarchicalModel
 from hiernlp.pairs import Feature, PairReading, PairSettings
 from hiernlp.prediction import ModelPredictor
 from hiernlp.sharing.hard import Hard, HardOptions

@@ -24,10 +24,11 @@ from hiernlp.encoder import Encoder
 from hiernlp.encoding.subwords import EncodingSettings, SubwordEncoder
 from hiernlp.errors import HierNLPError, ModelFolderError
 from hiernlp.files import replaced_files
+from hiernlp.hierarchy import Feed, Place
 from hiernlp.hub.card import LAYERS, model_card
 from hiernlp.hub.layers import draw_layers
 from hiernlp.kinds._base import Labels
-from hiernlp.model import Feed, HierarchicalModel, Place
+from hiernlp.model import HierarchicalModel
 from hiernlp.pairs import PairReading, PairSettings
 from hiernlp.registry import kinds, sharing
 from hiernlp.settings import validate

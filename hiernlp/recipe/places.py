@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hiernlp.errors import RecipeError
-from hiernlp.model import Feed, Place
+from hiernlp.hierarchy import Feed, Place
 from hiernlp.recipe.settings import AUTO, ENCODER, FeedSettings, Mix, TaskSettings
 
 LEVELS = {"bottom": 0.0, "low": 0.25, "middle": 0.5, "high": 0.75, "top": 1.0}

@@ -14,8 +14,8 @@ import torch
 import hiernlp
 from hiernlp.errors import HierNLPError
 from hiernlp.experiment import Run, prepare
+from hiernlp.hierarchy import Place
 from hiernlp.hub import load_bundle
-from hiernlp.model import Place
 from hiernlp.recipe.files import validate_recipe
 
 Make = Callable[..., dict[str, Any]]

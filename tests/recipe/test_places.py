@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hiernlp.errors import RecipeError
-from hiernlp.model import Feed, Place
+from hiernlp.hierarchy import Feed, Place
 from hiernlp.recipe import resolve_feeds, resolve_place
 from hiernlp.recipe.settings import FeedSettings, TaskSettings
 
