@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -35,11 +36,16 @@ BELIEFS = "{from: upos, to: encoder}, {from: xpos, to: encoder}, {from: wsj_tags
 PAPER = f"{BELIEFS}, {{from: chunks, to: encoder}}, {{from: dependencies, to: encoder}}, {PAIRS}"
 TOP = [f"tasks.{task}.place=top" for task in TASKS]
 BARE = [f"tasks.{task}.shortcut=false" for task in TASKS]
+LINEAR = [f"tasks.{task}.options.hidden=0" for task in ("upos", "xpos", "feats", "lemmas", "chunks")]
+LOW = [f"tasks.{task}.place=3" for task in ("upos", "xpos", "feats", "lemmas", "wsj_tags")]
+LOW_CHUNKS = ["tasks.chunks.place=5", "tasks.dependencies.place=6"]
 TURNS = ["sampling.order=sequential"]
 VARIANTS = {
     "the joint recipe itself": [],
     "all tasks on the top layer": [*TOP, f"feeds=[{PAIRS}]"],
-    "chunks at layer 4, below trees and fed to them": ["tasks.chunks.place=4", f"feeds=[{PAPER}]"],
+    "chunks at layer 5, below trees at 6 and fed to them": [*LOW_CHUNKS, f"feeds=[{PAPER}]"],
+    "tags, features and lemmas at layer 3": LOW,
+    "linear heads": LINEAR,
     "without label feedback": ["feeds=[]"],
     "without the similarity of sentences read apart": ["tasks.similarity.weight=0"],
     "without shortcut": BARE,
@@ -48,6 +54,7 @@ VARIANTS = {
     "tasks in turns, bottom-up, successive regularisation": [*TURNS, "training.successive={}"],
     "tasks in turns, bottom-up": TURNS,
     "one task a batch, random order": ["sampling.order=random"],
+    "without adversarial training, half as long": ["training.adversarial_norm=null"],
 }
 
 
@@ -85,7 +92,7 @@ def main() -> None:
                 f"{shares}\n\n{variants_table(variants)}",
                 "EWT test, gold words, by the official scorer over the CoNLL-U that `hiernlp analyze` writes:\n",
                 official_table(joint, single),
-                facts(runs, command="python " + " ".join(sys.argv), joint=joint),
+                facts(runs, command=repeating(sys.argv, arguments.data), joint=joint),
             ]
         )
         write(arguments.report, text)
@@ -123,6 +130,12 @@ def plan(arguments: argparse.Namespace) -> tuple[list[Run], dict[str, list[Run]]
         name = f"variant.{re.sub('[^a-z]+', '-', title).strip('-')}"
         variants[title] = [run(name, varied, seed) for seed in variant_seeds]
     return joint, single, variants
+
+
+def repeating(command: Sequence[str], data: Path) -> str:
+    """Return the command that trains all that is reported, wherever the corpora lie."""
+    shown = shlex.join(word for word in command if word != "--only-report")
+    return "python " + shown.replace(shlex.quote(str(data)), "path/to/corpora")
 
 
 def in_folder(data: Path, recipe: Recipe) -> list[str]:
@@ -198,6 +211,7 @@ def _leave(number: int, _frame: object) -> None:
 
 def write(page: Path, text: str) -> None:
     """Write the section between the marks of a page; add marks at its end where it has none."""
+    page.parent.mkdir(parents=True, exist_ok=True)
     before = page.read_text(encoding="utf-8") if page.exists() else ""
     if BEGIN not in before:
         before = before.rstrip("\n") + f"\n\n## The joint many-task hierarchy\n\n{BEGIN}\n{END}\n"
