@@ -38,13 +38,12 @@ TOP = [f"tasks.{task}.place=top" for task in TASKS]
 BARE = [f"tasks.{task}.shortcut=false" for task in TASKS]
 LINEAR = [f"tasks.{task}.options.hidden=0" for task in ("upos", "xpos", "feats", "lemmas", "chunks")]
 LOW = [f"tasks.{task}.place=3" for task in ("upos", "xpos", "feats", "lemmas", "wsj_tags")]
-LOW_CHUNKS = ["tasks.chunks.place=5", "tasks.dependencies.place=6"]
 TURNS = ["sampling.order=sequential"]
 VARIANTS = {
     "the joint recipe itself": [],
     "all tasks on the top layer": [*TOP, f"feeds=[{PAIRS}]"],
-    "chunks at layer 5, below trees at 6 and fed to them": [*LOW_CHUNKS, f"feeds=[{PAPER}]"],
     "tags, features and lemmas at layer 3": LOW,
+    "the same, chunks at layer 4, below trees and fed to them": [*LOW, "tasks.chunks.place=4", f"feeds=[{PAPER}]"],
     "linear heads": LINEAR,
     "without label feedback": ["feeds=[]"],
     "without the similarity of sentences read apart": ["tasks.similarity.weight=0"],
@@ -72,6 +71,7 @@ def main() -> None:
     parser.add_argument("--only", action="append", default=[], help="train only runs whose name begins so (repeatable)")
     parser.add_argument("--only-report", action="store_true", help="train nothing, report what is recorded")
     arguments = parser.parse_args()
+    arguments.report.parent.mkdir(parents=True, exist_ok=True)
     joint, single, variants = plan(arguments)
     runs = [*joint, *(run for each in (single, variants) for found in each.values() for run in found)]
     wanted = tuple(arguments.only)
@@ -92,7 +92,7 @@ def main() -> None:
                 f"{shares}\n\n{variants_table(variants)}",
                 "EWT test, gold words, by the official scorer over the CoNLL-U that `hiernlp analyze` writes:\n",
                 official_table(joint, single),
-                facts(runs, command=repeating(sys.argv, arguments.data), joint=joint),
+                facts(runs, command=repeating(sys.argv), joint=joint),
             ]
         )
         write(arguments.report, text)
@@ -132,10 +132,15 @@ def plan(arguments: argparse.Namespace) -> tuple[list[Run], dict[str, list[Run]]
     return joint, single, variants
 
 
-def repeating(command: Sequence[str], data: Path) -> str:
+def repeating(command: Sequence[str]) -> str:
     """Return the command that trains all that is reported, wherever the corpora lie."""
-    shown = shlex.join(word for word in command if word != "--only-report")
-    return "python " + shown.replace(shlex.quote(str(data)), "path/to/corpora")
+    shown = ["python"]
+    for word in command:
+        if word.startswith("--data="):
+            shown.append("--data=path/to/corpora")
+        elif word != "--only-report":
+            shown.append("path/to/corpora" if shown[-1] == "--data" else word)
+    return shlex.join(shown)
 
 
 def in_folder(data: Path, recipe: Recipe) -> list[str]:
@@ -211,7 +216,6 @@ def _leave(number: int, _frame: object) -> None:
 
 def write(page: Path, text: str) -> None:
     """Write the section between the marks of a page; add marks at its end where it has none."""
-    page.parent.mkdir(parents=True, exist_ok=True)
     before = page.read_text(encoding="utf-8") if page.exists() else ""
     if BEGIN not in before:
         before = before.rstrip("\n") + f"\n\n## The joint many-task hierarchy\n\n{BEGIN}\n{END}\n"
