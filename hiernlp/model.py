@@ -50,6 +50,7 @@ class HierarchicalModel(nn.Module):
     Attributes:
         gates: for some tasks, what the gradient of what they read is multiplied by, from 0 to 1; training sets it.
         held_back: for some other tasks, what keeps that gradient, for training to let through layer by layer.
+        taught: share of a target that a teacher gives, where there is one, from 0 to 1; training sets it.
 
     Raises:
         HierNLPError: feeds form a circle, or one comes from a pair and goes elsewhere than to a pair's head.
@@ -83,6 +84,7 @@ class HierarchicalModel(nn.Module):
         self.reversal = dict.fromkeys(reversed_tasks, 0.0)
         self.gates: dict[str, float] = {}
         self.held_back: dict[str, HeldBack] = {}
+        self.taught = 0.0
         size = scheme.hidden_size
         check_pairs(
             self.feeds,
@@ -469,7 +471,11 @@ class HierarchicalModel(nn.Module):
         return self.scheme.hidden_size
 
     def _loss(self, task: str, output: Any, targets: Targets) -> Tensor:  # noqa: ANN401
-        return self._head(task).loss(output, targets.tensors)
+        head, taught = self._head(task), self.taught if targets.lessons else 0.0
+        if not taught:
+            return head.loss(output, targets.tensors)
+        imitation = taught * head.imitation(output, targets.lessons)
+        return imitation if taught == 1 else (1 - taught) * head.loss(output, targets.tensors) + imitation
 
     def _read(self, task: str, words: Tensor, kept: Mapping[int, Tensor], beliefs: Mapping[str, Tensor]) -> Tensor:
         """Return what a task's head reads, shape (B, N, H)."""

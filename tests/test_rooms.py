@@ -27,6 +27,7 @@ ORDER = [
     "auxiliary",
     "pairs",
     "modules",
+    "hierarchy",
     "sharing",
     "model",
     "threads",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -81,6 +82,7 @@ def test_an_error_reaches_the_caller_and_ends_the_rest() -> None:
     def run(number: int) -> int:
         if number == 1:
             raise MemoryError("no memory for batch 1")
+        time.sleep(0.001)  # long enough for the caller to hear of it before all are done
         done.append(number)
         return number
 

@@ -9,7 +9,9 @@ from hiernlp.comparison.planning import PlannedRun, has_begun, placed, without_s
 from hiernlp.errors import RecipeError
 from hiernlp.experiment import check_select, main_value, prepare, read_scores, with_known_scores
 from hiernlp.experiment.places import Told
+from hiernlp.experiment.teachers import ALONE
 from hiernlp.recipe import Recipe, single_task, with_training
+from hiernlp.registry import kinds
 from hiernlp.training.gain import GAIN, NO_LOSS
 
 BEGUN_WITH, JOINT, SINGLE = "recipe.json", "joint", "single"
@@ -54,7 +56,8 @@ def planned(recipe: Recipe, folder: Path, *, seeds: Sequence[int]) -> Iterator[P
     """Yield the runs in order; each must be finished before the next one is asked for.
 
     A joint run that chooses its checkpoint by gain is given the scores that the single tasks had with the same seed,
-    so that more seeds can be added later and change nothing that is finished.
+    and one that learns from them their models, so that more seeds can be added later and change nothing that is
+    finished.
     """
     for seed in seeds:
         seeded = with_training(recipe, seed=seed)
@@ -69,6 +72,10 @@ def planned(recipe: Recipe, folder: Path, *, seeds: Sequence[int]) -> Iterator[P
                 for task, found in read_scores(single_folder(folder, task=each, seed=seed)).items()
             }
             seeded = with_training(seeded, single_scores=scores)
+        if recipe.training.teachers == ALONE:
+            taught = [t for t in recipe.main_tasks if kinds.load(recipe.tasks[t].kind).can_be_taught]
+            folders = {task: single_folder(folder, task=task, seed=seed).resolve() for task in taught}
+            seeded = with_training(seeded, teachers={task: str(model) for task, model in folders.items()})
         yield PlannedRun(f"all tasks, seed {seed}", seeded, joint_folder(folder, seed=seed))
 
 

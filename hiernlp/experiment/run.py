@@ -95,6 +95,7 @@ class Run:
             self.accelerator,
             evaluate=self._evaluate if self.baselines else None,
             state_folder=self.folder / STATE,
+            base=base,
         )
         if resume:
             self.trainer.resume()

@@ -12,6 +12,7 @@ from accelerate.utils import DataLoaderConfiguration
 
 from hiernlp.errors import RecipeError
 from hiernlp.experiment.preparation import Experiment
+from hiernlp.experiment.teachers import lessons_for
 from hiernlp.kinds._base import Scores
 from hiernlp.processor import keep_kernels
 from hiernlp.registry import balancing, gating
@@ -46,6 +47,7 @@ def build_trainer(
     evaluate: Callable[[], tuple[dict[str, Scores], float]] | None = None,
     state_folder: Path | None = None,
     before_step: Callable[[int, Sequence[TrainingBatch]], None] | None = None,
+    base: Path | None = None,
 ) -> Trainer:
     """Return the loop that trains an experiment as its recipe says.
 
@@ -55,9 +57,11 @@ def build_trainer(
         evaluate: scores the model as it is and returns the figure that chooses checkpoints; None for no evaluation.
         state_folder: where states to go on from are kept; None for none.
         before_step: called before each step with its number, counted from 0, and its batches.
+        base: the folder that relative paths of the recipe start from.
 
     Raises:
-        RecipeError: the settings of the balancing method or of a gate are wrong.
+        RecipeError: the settings of the balancing method or of a gate are wrong, or a teacher teaches something else.
+        ModelFolderError: a teacher cannot be loaded.
     """
     recipe, bundle = experiment.recipe, experiment.bundle
     settings = recipe.training
@@ -71,6 +75,7 @@ def build_trainer(
         joined=len(bundle.model.joined) > 0,
         both_orders=len(bundle.model.symmetric & bundle.model.joined) > 0,
         corruptions=experiment.corruptions,
+        lessons=lessons_for(experiment, accelerator, base=base),
     )
     return Trainer(
         bundle.model,
@@ -131,7 +136,7 @@ def _gates(experiment: Experiment, builder: BatchBuilder) -> Gates | None:
         gates,
         weights={task: recipe.tasks[task].weight for task in recipe.main_tasks},
         train=builder,
-        dev=replace(builder, splits=experiment.dev),
+        dev=replace(builder, splits=experiment.dev, lessons={}),
         budget=recipe.training.batch_subwords,
         seed=recipe.training.seed,
     )

@@ -41,10 +41,12 @@ class Targets:
         tensors: padded arrays, each with B first; what is not annotated holds :data:`IGNORE` (or NaN for numbers).
         count: how many targets there are (tokens, arcs, sentences, ...), counted on the host; the loss of a step is the
             sum of its losses divided by the sum of its counts.
+        lessons: what a teacher says of the same sentences, padded arrays, each with B first; empty without a teacher.
     """
 
     tensors: dict[str, Tensor]
     count: float
+    lessons: dict[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,10 @@ class Kind(nn.Module, ABC, Generic[Options, Output]):
     """What the columns are said of: every word, spans of words, or the sentence."""
     feedback_size: int
     """Number of rows C of a label embedding fed by this task."""
+    can_be_taught: ClassVar[bool] = True
+    """Whether another model can teach the task, beside the annotation (knowledge distillation)."""
+    range_options: ClassVar[tuple[str, ...]] = ()
+    """The options that, besides the label space, say what beliefs mean; a teacher must have the same."""
 
     def __init__(self, *, options: Options, labels: Labels, hidden_size: int) -> None:
         super().__init__()
@@ -205,6 +211,30 @@ class Kind(nn.Module, ABC, Generic[Options, Output]):
         Shape: (B, N, C) for every word, or (B, 1, C) for a belief on the whole sentence.
         """
 
+    def lessons(self, output: Output, lengths: Sequence[int]) -> list[Arrays]:
+        """Return what this model, as a teacher, says of each sentence: by default its beliefs, in float16.
+
+        Args:
+            output: what ``forward`` returned.
+            lengths: number of words of each sentence.
+        """
+        beliefs = halves(self.feedback(output))
+        return [{"beliefs": found[:length]} for found, length in zip(beliefs, lengths, strict=True)]
+
+    def collate_lessons(self, lessons: Sequence[Arrays | None], words: int) -> dict[str, Tensor]:
+        """Return a batch's lessons as padded arrays, NaN where there is none."""
+        rows = 1 if self.level == "sentence" else words
+        found = [None if lesson is None else lesson["beliefs"] for lesson in lessons]
+        return {"beliefs": padded(found, (rows, self.feedback_size))}
+
+    def imitation(self, output: Output, lessons: Mapping[str, Tensor]) -> Tensor:
+        """Return the sum (a scalar in float32) of the losses against a teacher's lessons, without a host read-back.
+
+        By default, with the teacher's probabilities q and the own p, ``-sum_c q_c log p_c`` for every word or sentence.
+        """
+        own = self.feedback(output).float()
+        return -(lessons["beliefs"].nan_to_num() * own.clamp(min=torch.finfo(own.dtype).tiny).log()).sum()
+
     @classmethod
     @abstractmethod
     def score(cls, options: Options, gold: Sequence[Row], predicted: Sequence[Annotation]) -> Scores:
@@ -297,6 +327,23 @@ def class_weights(spec: Mapping[str, float], labels: Sequence[str]) -> Tensor | 
     if unknown:
         raise DataError(f"class_weights names {unknown[0]!r}, which is not a label; labels are {', '.join(labels)}")
     return torch.tensor([float(spec.get(label, 1.0)) for label in labels])
+
+
+def halves(values: Tensor) -> np.ndarray:
+    """Return values on the host in float16, in which much of a corpus can be kept."""
+    return values.detach().half().cpu().numpy()
+
+
+def padded(arrays: Sequence[np.ndarray | None], shape: tuple[int, ...]) -> Tensor:
+    """Return arrays as one tensor in float32, padded with NaN; None gives nothing but NaN.
+
+    Shape: (B, *shape)
+    """
+    out = np.full((len(arrays), *shape), np.nan, dtype=np.float32)
+    for row, array in zip(out, arrays, strict=True):
+        if array is not None:
+            row[tuple(slice(size) for size in array.shape)] = array
+    return torch.from_numpy(out)
 
 
 def pad(arrays: Sequence[np.ndarray | None], size: int, *, fill: int = IGNORE) -> Tensor:

@@ -21,7 +21,20 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hiernlp.decoding import dependencies as decoding
-from hiernlp.kinds._base import IGNORE, Annotation, Arrays, Kind, Labels, Row, Scores, Targets, label_space, pad
+from hiernlp.kinds._base import (
+    IGNORE,
+    Annotation,
+    Arrays,
+    Kind,
+    Labels,
+    Row,
+    Scores,
+    Targets,
+    halves,
+    label_space,
+    pad,
+    padded,
+)
 from hiernlp.kinds._control import PerType
 from hiernlp.kinds._scoring import confusions, label_report
 from hiernlp.processor import linear
@@ -248,6 +261,29 @@ class Dependencies(Kind[DependenciesOptions, ArcScores]):
     def feedback(self, output: ArcScores) -> Tensor:
         """The relations' probabilities given each word's most probable head."""
         return self.relation_scores(output, output.arcs.argmax(-1)).softmax(-1)
+
+    def lessons(self, output: ArcScores, lengths: Sequence[int]) -> list[Arrays]:
+        """Return each word's probabilities of heads, its most probable head, and relations' probabilities given it."""
+        best = output.arcs.argmax(-1)
+        relations = halves(self.relation_scores(output, best).softmax(-1))
+        arcs, heads = halves(output.arcs.softmax(-1)), best.cpu().numpy().astype(np.int32)
+        return [
+            {"heads": heads[i, :n], "arcs": arcs[i, :n, : n + 1], "relations": relations[i, :n]}
+            for i, n in enumerate(lengths)
+        ]
+
+    def collate_lessons(self, lessons: Sequence[Arrays | None], words: int) -> dict[str, Tensor]:
+        shapes = {"arcs": (words, words + 1), "relations": (words, len(self.space))}
+        found = {n: padded([None if one is None else one[n] for one in lessons], s) for n, s in shapes.items()}
+        return {"heads": pad([None if one is None else one["heads"] for one in lessons], words, fill=0), **found}
+
+    def imitation(self, output: ArcScores, lessons: Mapping[str, Tensor]) -> Tensor:
+        """Return the cross-entropies of heads and, given the teacher's best head, of relations."""
+        arcs = output.arcs.log_softmax(-1)
+        # What cannot be a head has minus infinity here and 0 there.
+        losses = lessons["arcs"].nan_to_num() * arcs.masked_fill(output.arcs.isinf(), 0.0)
+        relations = self.relation_scores(output, lessons["heads"]).log_softmax(-1)
+        return -losses.sum() - (lessons["relations"].nan_to_num() * relations).sum()
 
     @classmethod
     def score(cls, options: DependenciesOptions, gold: Sequence[Row], predicted: Sequence[Annotation]) -> Scores:

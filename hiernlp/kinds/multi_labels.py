@@ -100,6 +100,12 @@ class MultiLabels(Kind[MultiLabelsOptions, Tensor]):
         """Return the probability of each label, shape (B, 1, C); they need not sum to one."""
         return output.sigmoid().unsqueeze(1)
 
+    def imitation(self, output: Tensor, lessons: Mapping[str, Tensor]) -> Tensor:
+        """Return the binary cross-entropies of all labels with the teacher's probabilities."""
+        aim = lessons["beliefs"].squeeze(1)
+        losses = F.binary_cross_entropy_with_logits(output, aim.nan_to_num(), reduction="none")
+        return losses.masked_fill(aim.isnan(), 0.0).sum()
+
     @classmethod
     def score(cls, options: MultiLabelsOptions, gold: Sequence[Row], predicted: Sequence[Annotation]) -> Scores:
         pairs: list[tuple[str, str]] = []

@@ -81,6 +81,7 @@ class NestedSpans(Kind[NestedSpansOptions, SpanScores]):
     Options = NestedSpansOptions
     Decoder = decoding.NestedSpans
     level = "spans"
+    can_be_taught = False
     weights: Tensor | None
 
     def __init__(self, *, options: NestedSpansOptions, labels: Labels, hidden_size: int) -> None:

@@ -65,6 +65,7 @@ class SentenceScores(Kind[SentenceScoresOptions, Tensor]):
     Options = SentenceScoresOptions
     Decoder = decoding.SentenceScores
     level = "sentence"
+    range_options = ("minimum", "maximum", "classes")
 
     def __init__(self, *, options: SentenceScoresOptions, labels: Labels, hidden_size: int) -> None:
         super().__init__(options=options, labels=labels, hidden_size=hidden_size)
@@ -139,6 +140,13 @@ class SentenceScores(Kind[SentenceScoresOptions, Tensor]):
             return output.softmax(-1).unsqueeze(1)
         share = output.clamp(0, 1)
         return torch.stack([1 - share, share], -1).unsqueeze(1)
+
+    def imitation(self, output: Tensor, lessons: Mapping[str, Tensor]) -> Tensor:
+        """Return the cross-entropy with the teacher's classes, or the squared error from the share that it gives."""
+        if self.middle is None:
+            return super().imitation(output, lessons)
+        aim = lessons["beliefs"][:, 0, 1]
+        return F.mse_loss(output, torch.where(aim.isnan(), output.detach(), aim), reduction="sum")
 
     @classmethod
     def score(cls, options: SentenceScoresOptions, gold: Sequence[Row], predicted: Sequence[Annotation]) -> Scores:

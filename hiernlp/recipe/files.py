@@ -210,6 +210,11 @@ def _absolute_sources(data: Mapping[str, Any], folder: Path) -> None:
     training = data.get("training")
     if isinstance(training, dict) and isinstance(training.get("single_scores"), str):
         training["single_scores"] = str(folder / Path(training["single_scores"]).expanduser())
+    teachers = training.get("teachers") if isinstance(training, dict) else None
+    if isinstance(training, dict) and isinstance(teachers, str):
+        training["teachers"] = _absolute_model(teachers, folder)
+    if isinstance(training, dict) and isinstance(teachers, dict):
+        training["teachers"] = {t: _absolute_model(m, folder) if isinstance(m, str) else m for t, m in teachers.items()}
     corpora = data.get("corpora")
     tasks = data.get("tasks")
     for task in tasks.values() if isinstance(tasks, Mapping) else []:
@@ -268,3 +273,9 @@ def _index(node: list[Any], part: str, override: str) -> int:
     if not part.isdigit() or int(part) >= len(node):
         raise RecipeError(f"--set {override}: expected a number from 0 to {len(node) - 1}, found {part!r}")
     return int(part)
+
+
+def _absolute_model(name: str, folder: Path) -> str:
+    """Return the path of a model that lies beside a file; whatever else is named, as a hub id, stays as it is."""
+    path = folder / Path(name).expanduser()
+    return str(path) if path.is_dir() else name

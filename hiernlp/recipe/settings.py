@@ -353,3 +353,16 @@ class Recipe(Settings):
             if task not in self.tasks:
                 raise ValueError(f"training.single_scores: there is no task {task!r}{did_you_mean(task, self.tasks)}")
         return self
+
+    @model_validator(mode="after")
+    def _teachers_fit(self) -> Recipe:
+        teachers = self.training.teachers
+        for task in teachers if isinstance(teachers, dict) else ():
+            where = f"training.teachers.{task}"
+            if task not in self.tasks:
+                raise ValueError(f"{where}: there is no such task{did_you_mean(task, self.tasks)}")
+            if not kinds.load(self.tasks[task].kind).can_be_taught:
+                raise ValueError(f"{where}: a task of the kind {self.tasks[task].kind!r} cannot be taught by a model")
+            if self.tasks[task].view is not None:
+                raise ValueError(f"{where}: {task!r} reads a view of its own, which no teacher sees")
+        return self

@@ -23,6 +23,7 @@ def single_task(recipe: Recipe, task: str) -> Recipe:
     data["feeds"] = []
     data["probe"]["options"] = {t: options for t, options in data["probe"]["options"].items() if t == task}
     data["training"] |= {"select": "mean", "single_scores": None, "best_per_task": False, "successive": None}
+    data["training"] |= {"teachers": None, "teaching": "annealed"}
     return Recipe.model_validate(data)
 
 
@@ -82,6 +83,8 @@ def only_tasks(
         training["select"] = "mean"
     if isinstance(training["single_scores"], dict):
         training["single_scores"] = {t: s for t, s in training["single_scores"].items() if t in tasks}
+    if isinstance(training["teachers"], dict):
+        training["teachers"] = {t: model for t, model in training["teachers"].items() if t in tasks}
     if len(data["tasks"]) == 1:
         training["successive"] = None  # there is nothing lower to hold
     return Recipe.model_validate(data)

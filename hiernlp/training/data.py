@@ -15,12 +15,14 @@ from hiernlp.encoding.collate import WordBatch, collate
 from hiernlp.encoding.corruption import ORIGINAL, REPLACED, Corruption, Word
 from hiernlp.encoding.pairs import Pair, PairBatch, collate_pairs
 from hiernlp.encoding.subwords import EncodingSettings, SubwordEncoder, Subwords
-from hiernlp.kinds._base import Kind, Row, Targets
+from hiernlp.kinds._base import Arrays, Kind, Row, Targets
 
 if TYPE_CHECKING:
     import datasets
     import torch
 
+Lessons = Mapping[tuple[str, str], Sequence[Arrays | None]]
+"""What a teacher says of each sentence of a corpus, by corpus and task; None where it has nothing to say."""
 PLACE = ("file", "line")
 """Columns that messages about a row name."""
 
@@ -41,18 +43,24 @@ class TrainingBatch:
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> TrainingBatch:
         """Return the batch on a device."""
+
+        def there(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+            return {name: tensor.to(device, non_blocking=non_blocking) for name, tensor in tensors.items()}
+
         targets = {
-            task: replace(t, tensors={k: v.to(device, non_blocking=non_blocking) for k, v in t.tensors.items()})
-            for task, t in self.targets.items()
+            task: replace(t, tensors=there(t.tensors), lessons=there(t.lessons)) for task, t in self.targets.items()
         }
         views = {task: view.to(device, non_blocking=non_blocking) for task, view in self.views.items()}
         return TrainingBatch(self.words.to(device, non_blocking=non_blocking), targets, views)
 
     def pin_memory(self) -> TrainingBatch:
         """Return the batch in page-locked memory."""
+
+        def pinned(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+            return {name: tensor.pin_memory() for name, tensor in tensors.items()}
+
         targets = {
-            task: replace(t, tensors={k: v.pin_memory() for k, v in t.tensors.items()})
-            for task, t in self.targets.items()
+            task: replace(t, tensors=pinned(t.tensors), lessons=pinned(t.lessons)) for task, t in self.targets.items()
         }
         return TrainingBatch(self.words.pin_memory(), targets, {t: view.pin_memory() for t, view in self.views.items()})
 
@@ -129,6 +137,7 @@ class BatchBuilder:
         joined: whether any task reads pairs of sentences together.
         both_orders: whether any of these reads them in both orders.
         corruptions: how the sentences are changed for tasks with a view of their own.
+        lessons: what teachers say of the sentences, by corpus and task, one a sentence.
     """
 
     splits: Mapping[str, EncodedSplit]
@@ -139,6 +148,7 @@ class BatchBuilder:
     joined: bool = False
     both_orders: bool = False
     corruptions: Mapping[str, Corruption] = field(default_factory=dict)
+    lessons: Lessons = field(default_factory=dict)
 
     def __call__(self, corpus: str, indices: Sequence[int], *, tasks: Sequence[str] | None = None) -> TrainingBatch:
         """Return the batch of some sentences, or pairs of them, of one corpus, for all its tasks or for some."""
@@ -176,6 +186,11 @@ class BatchBuilder:
             task: self.heads[task].collate([self.heads[task].targets(row) for row in of_task[task]], size)
             for task in tasks
         }
+        for task in tasks:
+            taught = self.lessons.get((corpus, task))
+            if taught is not None:
+                found = self.heads[task].collate_lessons([taught[i] for i in indices], size)
+                targets[task] = replace(targets[task], lessons=found)
         return TrainingBatch(words, targets, views)
 
 

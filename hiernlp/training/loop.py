@@ -33,6 +33,7 @@ from hiernlp.training.sampling import EpochPlanner, Piece
 from hiernlp.training.schedules import Reversal, WeightSchedule
 from hiernlp.training.settings import TrainingSettings
 from hiernlp.training.successive import Successive
+from hiernlp.training.teaching import teachers_share
 
 
 class Trainer:
@@ -216,7 +217,10 @@ class Trainer:
         step_total: Tensor | None = None
         for number, batch in enumerate(batches):
             last = number == len(batches) - 1
-            with self._attention(), contextlib.nullcontext() if last else self.accelerator.no_sync(self._wrapped):
+            with (
+                attention_for(self.accelerator),
+                contextlib.nullcontext() if last else self.accelerator.no_sync(self._wrapped),
+            ):
                 summed = self._wrapped(
                     batch.words, tasks=tuple(batch.targets), targets=batch.targets, views=batch.views
                 )
@@ -241,10 +245,6 @@ class Trainer:
         """Yield an event that is made and handled while the model has its mean weights, if they are kept."""
         with contextlib.nullcontext() if self._average is None else self._average.applied():
             yield event()
-
-    def _attention(self) -> contextlib.AbstractContextManager[None]:
-        halves = self.accelerator.device.type == "cpu" and self.accelerator.mixed_precision == "bf16"
-        return plain_attention() if halves else contextlib.nullcontext()
 
     def _counts(self, batches: list[TrainingBatch]) -> dict[str, Tensor | float]:
         """Return the number of targets of each task in the step, at least 1."""
@@ -276,9 +276,11 @@ class Trainer:
         step = self.progress.step
         if self.before_step is not None:
             self.before_step(step, batches)
+        share = (self.progress.epoch + self.progress.step_in_epoch / steps) / self.settings.epochs
+        if self.builder.lessons:
+            self.model.taught = teachers_share(share, self.settings)
         if not (self.schedules or self.reversals):
             return batches
-        share = (self.progress.epoch + self.progress.step_in_epoch / steps) / self.settings.epochs
         self._factors = {t: schedule.factor(step=step, share=share) for t, schedule in self.schedules.items()}
         self.model.reversal |= {task: reversal.at(share) for task, reversal in self.reversals.items()}
         ended = {task for task, factor in self._factors.items() if not factor}
@@ -326,7 +328,8 @@ class Trainer:
             seconds_left=left,
             schedules={f"weight/{task}": factor for task, factor in self._factors.items()}
             | {f"reversal/{task}": self.model.reversal[task] for task in self.reversals}
-            | {f"gate/{task}": value for task, value in (self.gates.values if self.gates else {}).items()},
+            | {f"gate/{task}": value for task, value in (self.gates.values if self.gates else {}).items()}
+            | ({"teaching": self.model.taught} if self.builder.lessons else {}),
         )
 
     def _evaluated(self, done: float) -> Evaluated:
@@ -377,6 +380,12 @@ class Trainer:
     def _save(self) -> None:
         if self.state_folder is not None:
             save_state(self.accelerator, self.state_folder, self.progress)
+
+
+def attention_for(accelerator: Accelerator) -> contextlib.AbstractContextManager[None]:
+    """Return the context in which a model's attention is computed in training's number format."""
+    halves = accelerator.device.type == "cpu" and accelerator.mixed_precision == "bf16"
+    return plain_attention() if halves else contextlib.nullcontext()
 
 
 def every_step_evaluated(settings: TrainingSettings, progress: Progress) -> bool:

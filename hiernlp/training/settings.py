@@ -100,6 +100,14 @@ class TrainingSettings(Settings):
     single_scores: dict[str, Annotated[float, Field(allow_inf_nan=False)]] | str | None = None
     """What each task scores on the development data when trained alone: its main figure as a share of one by task, or
     a folder: one that ``hiernlp compare`` made, or ``training/single`` of a model trained with ``--single-tasks``."""
+    teachers: dict[str, str] | str | None = None
+    """Models from which tasks learn beside the annotation (knowledge distillation, Hinton et al. 2015; by single-task
+    models, Clark et al. 2019): a model folder or hub id by task; or ``alone``: with ``hiernlp compare``, each task's
+    own model, trained alone first; or a folder: one that ``hiernlp compare`` made, or ``training/single`` of a model
+    trained with ``--single-tasks``."""
+    teaching: Literal["annealed"] | Annotated[float, Field(ge=0, le=1)] = "annealed"
+    """Share of a target that the teacher gives, the rest being the annotation's: ``annealed`` from 1 at first down to 0
+    at the end in a line (Clark et al. 2019), or a constant."""
     keep_auxiliary: bool = False
     """Save auxiliary tasks with the model, too."""
     best_per_task: bool = False
@@ -134,6 +142,12 @@ class TrainingSettings(Settings):
     def _embeddings_learn(self) -> Self:
         if self.adversarial_norm is not None and self.frozen_layers:
             raise ValueError("adversarial_norm: needs a gradient of the embeddings; leave `frozen_layers` out")
+        return self
+
+    @model_validator(mode="after")
+    def _teaching_has_teachers(self) -> Self:
+        if self.teachers is None and self.teaching != type(self).model_fields["teaching"].default:
+            raise ValueError("teaching: has no effect without teachers; set `teachers`, too")
         return self
 
     @model_validator(mode="after")

@@ -1,0 +1,156 @@
+"""The models that teach an experiment's tasks, found, checked and heard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from accelerate import Accelerator
+
+from hiernlp.errors import ModelFolderError, RecipeError
+from hiernlp.experiment.folders import STATE, TRAINING
+from hiernlp.experiment.preparation import Experiment
+from hiernlp.hub.folder import CONFIG, Bundle, load_bundle
+from hiernlp.kinds._base import Arrays, Kind
+from hiernlp.recipe import Recipe
+from hiernlp.registry import kinds
+from hiernlp.training.checkpoints import has_state
+from hiernlp.training.data import BatchBuilder, EncodedSplit
+from hiernlp.training.loop import attention_for
+from hiernlp.training.teaching import lessons_of
+
+ALONE = "alone"
+"""Teachers that a comparison trains first: each task's own model."""
+SINGLE = "single"
+"""The folder of a comparison's single-task models."""
+
+
+def lessons_for(
+    experiment: Experiment, accelerator: Accelerator, *, base: Path | None = None
+) -> dict[tuple[str, str], list[Arrays | None]]:
+    """Return what the recipe's teachers say of the training sentences, by corpus and task.
+
+    Each teacher is loaded once, whatever it teaches, and let go before the next one is.
+
+    Args:
+        experiment: data and model.
+        accelerator: the device and number format in which teachers answer.
+        base: the folder that relative paths of the recipe start from.
+
+    Raises:
+        RecipeError: a teacher has another label space than the task that it teaches, or lacks the task.
+        ModelFolderError: a teacher cannot be loaded.
+    """
+    found: dict[tuple[str, str], list[Arrays | None]] = {}
+    teachers: dict[str, list[str]] = {}
+    for task, model in teachers_of(experiment.recipe, base=base or Path()).items():
+        teachers.setdefault(model, []).append(task)
+    for model, tasks in teachers.items():
+        teacher = _loaded(model, tasks, experiment)
+        builder = BatchBuilder(
+            {},
+            dict(teacher.model.heads.items()),  # pyright: ignore[reportArgumentType]
+            teacher.encoder,
+            teacher.encoding,
+            apart=len(teacher.model.apart) > 0,
+            joined=len(teacher.model.joined) > 0,
+            both_orders=len(teacher.model.symmetric & teacher.model.joined) > 0,
+        )
+        teacher.model.to(accelerator.device)
+        for corpus, split in experiment.train.items():
+            taught = [task for task in tasks if task in split.tasks]
+            if not taught:
+                continue
+            read = EncodedSplit(split.dataset, encoder=teacher.encoder, tasks=taught)
+            with accelerator.autocast(), attention_for(accelerator):
+                said = lessons_of(
+                    teacher.model,
+                    replace(builder, splits={corpus: read}),
+                    corpus=corpus,
+                    tasks=taught,
+                    budget=experiment.recipe.training.evaluation_subwords,
+                )
+            found |= {(corpus, task): lessons for task, lessons in said.items()}
+    return found
+
+
+def teachers_of(recipe: Recipe, *, base: Path) -> dict[str, str]:
+    """Return the model folder or hub id of each task's teacher.
+
+    Raises:
+        RecipeError: the folder that the recipe names has no model of any task that can be taught.
+    """
+    given = recipe.training.teachers
+    if given is None:
+        return {}
+    if not isinstance(given, str):
+        return {task: _beside(model, base) for task, model in given.items()}
+    if given == ALONE:
+        raise RecipeError(
+            f"training.teachers: {ALONE!r} is for `hiernlp compare`, which trains each task alone first; give a folder "
+            "of such models, or a model for each task"
+        )
+    folder = Path(_beside(given, base))
+    seed = recipe.training.seed
+    found: dict[str, str] = {}
+    for task, settings in recipe.tasks.items():
+        if settings.view is None and kinds.load(settings.kind).can_be_taught:
+            model = _first_trained(_candidates(folder, task=task, seed=seed))
+            found |= {} if model is None else {task: str(model)}
+    if not found:
+        raise RecipeError(
+            f"training.teachers: {given}: expected a folder that `hiernlp compare` made, or the folder training/single "
+            "of a model trained with --single-tasks; found no model of any of the recipe's tasks"
+        )
+    return found
+
+
+def _candidates(folder: Path, *, task: str, seed: int) -> Iterable[Path]:
+    """Yield where a task's own model may be: of the same seed if there is one."""
+    yield folder / task
+    yield folder / SINGLE / task / f"seed-{seed}"
+    yield from sorted((folder / SINGLE / task).glob("seed-*"))
+
+
+def _first_trained(folders: Iterable[Path]) -> Path | None:
+    """Return the first folder that holds a model whose training is not to be gone on with."""
+    models = (folder for folder in folders if (folder / CONFIG).is_file())
+    return next((folder for folder in models if not has_state(folder / TRAINING / STATE)), None)
+
+
+def _beside(name: str, base: Path) -> str:
+    path = base / Path(name).expanduser()
+    return str(path) if path.exists() else name
+
+
+def _loaded(name: str, tasks: list[str], experiment: Experiment) -> Bundle:
+    """Load a teacher and check that what it says can be compared with what its pupils say."""
+    where = f"training.teachers.{tasks[0]}"
+    try:
+        teacher = load_bundle(name)
+    except ModelFolderError as error:
+        raise ModelFolderError(f"{where}: {error}") from None
+    for task in tasks:
+        where = f"training.teachers.{task}"
+        if task not in teacher.tasks:
+            raise RecipeError(f"{where}: {name}: expected a model of {task!r}, found one of {', '.join(teacher.tasks)}")
+        mine, theirs = experiment.bundle.tasks[task], teacher.tasks[task]
+        if (mine.kind, mine.labels) != (theirs.kind, theirs.labels):
+            what = "kind" if mine.kind != theirs.kind else "labels"
+            raise RecipeError(
+                f"{where}: {name}: expected the {what} that {task!r} has here, found other ones; give a model that was "
+                "trained on the same corpora"
+            )
+        for option in kinds.load(mine.kind).range_options:
+            ours, found = (_option(bundle, task, option) for bundle in (experiment.bundle, teacher))
+            if ours != found:
+                raise RecipeError(f"{where}: {name}: expected {option} {ours}, as here, found {found}")
+        if teacher.model.reads_pairs(task) != experiment.bundle.model.reads_pairs(task):
+            raise RecipeError(f"{where}: {name}: expected a model that reads as many sentences at a time as {task!r}")
+    return teacher
+
+
+def _option(bundle: Bundle, task: str, name: str) -> object:
+    head: Kind = bundle.model.heads[task]  # pyright: ignore[reportAssignmentType]
+    return getattr(head.options, name)
