@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
@@ -52,6 +52,7 @@ class Run:
         folder: its model folder.
         record: the file of its record.
         gold: EWT's test file, which the official scorer reads.
+        teachers: the runs whose models teach this one's tasks, by task.
     """
 
     name: str
@@ -59,17 +60,20 @@ class Run:
     folder: Path
     record: Path
     gold: Path
+    teachers: Mapping[str, Run] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
         """What the recipe says that training depends on: records of another recipe are not taken for this one.
 
-        Where the corpora lie makes no difference, nor does what is said for people, nor the precision, which machines
-        differ in and the record names, nor a setting that is as it would be if it were not given, so that the library
-        may grow more settings.
+        Where the corpora and the teachers lie makes no difference, nor does what is said for people, nor the precision,
+        which machines differ in and the record names, nor a setting that is as it would be if it were not given, so
+        that the library may grow more settings.
         """
         data = self.recipe.model_dump(mode="json", by_alias=True, exclude_defaults=True)
         data.get("training", {}).pop("precision", None)
+        if self.teachers:
+            data["training"]["teachers"] = {task: teacher.digest for task, teacher in self.teachers.items()}
         for corpus in data["corpora"].values():
             for split in ("train", "dev", "test"):
                 corpus[split] = ["/".join(Path(file).parts[-2:]) for file in corpus.get(split, [])]
@@ -99,10 +103,14 @@ class Run:
             )
         return True
 
+    def is_trained(self) -> bool:
+        """Tell whether the run's model is there, which a record of it need not mean."""
+        return is_finished(self.folder)
+
     def next_command(self) -> Command | None:
         """Return the next command of what is still to be done before the run can be recorded."""
         kept = self.folder / TRAINING
-        if not is_finished(self.folder):
+        if not self.is_trained():
             recipe = self.folder.parent / f"{self.folder.name}.yaml"
             with replaced_file(recipe) as new:
                 new.write_text(yaml.safe_dump(dumped(self.recipe), sort_keys=False), encoding="utf-8")

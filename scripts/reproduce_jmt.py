@@ -1,12 +1,13 @@
-"""Repeat the table of the joint many-task hierarchy: all together, each alone, and without each of its devices.
+"""Repeat the table of the joint many-task hierarchy: each task alone, all together, and without each of its devices.
 
 python scripts/reproduce_jmt.py --data path/to/corpora
 
 The folder holds ewt/{train,dev,test}.conllu, conll2000/{train,test}.txt and sick/{train,trial,test}.tsv. Every run is a
 model folder under --output and, once it is trained and scored, a record under --records: a small file of its scores. An
 interrupted run goes on when the command is given again, and one that has a record is not trained again; to repeat all,
-give an empty folder of records. Checkpoints are chosen on development data, test data are scored once a model. At the
-end, and whenever the command is told to stop, the section between the marks in --report is written anew from the
+give an empty folder of records. One more joint model is taught by the models of each task alone, which are trained anew
+where they are recorded but not there. Checkpoints are chosen on development data, test data are scored once a model. At
+the end, and whenever the command is told to stop, the section between the marks in --report is written anew from the
 records.
 """
 
@@ -20,17 +21,24 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from _jmt_records import Command, Run
 from _jmt_report import differences, facts, main_table, official_table, variants_table
 
-from hiernlp.recipe import Recipe, load_recipe, single_task, with_training
+from hiernlp.recipe import Recipe, load_recipe, only_tasks, single_task, with_training
 
 RECIPE = "jmt"
 BEGIN, END = "<!-- joint many-task: begin -->", "<!-- joint many-task: end -->"
 TASKS = ("upos", "xpos", "feats", "lemmas", "chunks", "dependencies", "relatedness", "entailment")
+CORPORA = {
+    **dict.fromkeys(("upos", "xpos", "feats", "lemmas", "dependencies"), ("ewt",)),
+    "chunks": ("conll2000",),
+    **dict.fromkeys(("relatedness", "entailment"), ("sick",)),
+}
+"""The corpus that annotates each task: what is trained alone reads no other."""
 PAIRS = "{from: similarity, to: relatedness}, {from: similarity, to: entailment}, {from: relatedness, to: entailment}"
 BELIEFS = "{from: upos, to: encoder}, {from: xpos, to: encoder}, {from: wsj_tags, to: encoder}"
 PAPER = f"{BELIEFS}, {{from: chunks, to: encoder}}, {{from: dependencies, to: encoder}}, {PAIRS}"
@@ -64,7 +72,7 @@ def main() -> None:
     parser.add_argument("--records", type=Path, default=Path("docs/jmt"), help="folder for the runs' scores")
     parser.add_argument("--report", type=Path, default=Path("docs/results.md"), help="the page to write into")
     parser.add_argument("--seeds", default="1,2,3", help="seeds of the joint model and of each task alone")
-    parser.add_argument("--variant-seeds", default="1", help="seeds of the variants; none where empty")
+    parser.add_argument("--variant-seeds", default="1", help="seeds of variants and of what is taught")
     parser.add_argument("--variant-share", type=float, default=0.25, help="share of the data that variants train on")
     parser.add_argument("--jobs", type=int, default=1, help="processes at once, which share the processor's cores")
     parser.add_argument("--set", action="append", default=[], help="change the recipe of every run: path=value")
@@ -72,21 +80,19 @@ def main() -> None:
     parser.add_argument("--only-report", action="store_true", help="train nothing, report what is recorded")
     arguments = parser.parse_args()
     arguments.report.parent.mkdir(parents=True, exist_ok=True)
-    joint, single, variants = plan(arguments)
-    runs = [*joint, *(run for each in (single, variants) for found in each.values() for run in found)]
+    joint, by_teachers, single, variants = plan(arguments)
+    runs = [*joint, *by_teachers, *(run for each in (single, variants) for found in each.values() for run in found)]
     wanted = tuple(arguments.only)
-    chosen = [run for run in by_seed(runs) if not wanted or run.name.startswith(wanted)]
+    chosen = [run for run in runs if not wanted or run.name.startswith(wanted)]
     try:
         if not arguments.only_report:
-            work(
-                [run for run in chosen if not run.is_recorded()], at_once=arguments.jobs, logs=arguments.output / "logs"
-            )
+            work(to_do(chosen), at_once=arguments.jobs, logs=arguments.output / "logs")
     finally:
         picture = arguments.report.parent / "jmt.png"
         shares = f"Variants, trained on {arguments.variant_share:.0%} of the sentences:"
         text = "\n".join(
             [
-                main_table(joint, single),
+                main_table(joint, by_teachers, single),
                 differences(joint, single, split="test", picture=picture),
                 f"![What joining gained or cost, test data]({picture.name})\n",
                 f"{shares}\n\n{variants_table(variants)}",
@@ -99,8 +105,10 @@ def main() -> None:
         print(text)
 
 
-def plan(arguments: argparse.Namespace) -> tuple[list[Run], dict[str, list[Run]], dict[str, list[Run]]]:
-    """Return the joint runs, those of each task alone, and those of each variant."""
+def plan(
+    arguments: argparse.Namespace,
+) -> tuple[list[Run], list[Run], dict[str, list[Run]], dict[str, list[Run]]]:
+    """Return the joint runs, those with teachers, those of each task alone, and those of each variant."""
     data: Path = arguments.data.resolve()
     changes = [*arguments.set, *in_folder(data, load_recipe(RECIPE))]
     recipe = load_recipe(RECIPE, overrides=changes)
@@ -120,16 +128,25 @@ def plan(arguments: argparse.Namespace) -> tuple[list[Run], dict[str, list[Run]]
     seeds, variant_seeds = (
         [int(seed) for seed in given.split(",") if seed] for given in (arguments.seeds, arguments.variant_seeds)
     )
-    joint = [run("joint", recipe, seed) for seed in seeds]
     single = {
-        task: [run(f"single.{task}", single_task(recipe, task), seed) for seed in seeds] for task in recipe.main_tasks
+        task: [
+            run(f"single.{task}", single_task(only_tasks(recipe, [task], corpora=CORPORA), task), seed)
+            for seed in seeds
+        ]
+        for task in recipe.main_tasks
     }
+    joint = [run("joint", recipe, seed) for seed in seeds]
+    by_teachers = [
+        taught(run("taught", recipe, seed), {task: runs[place] for task, runs in single.items()})
+        for place, seed in enumerate(seeds)
+        if seed in variant_seeds
+    ]
     variants = {}
     for title, changed in VARIANTS.items():
         varied = load_recipe(RECIPE, overrides=[*changes, *share, *changed])
         name = f"variant.{re.sub('[^a-z]+', '-', title).strip('-')}"
         variants[title] = [run(name, varied, seed) for seed in variant_seeds]
-    return joint, single, variants
+    return joint, by_teachers, single, variants
 
 
 def repeating(command: Sequence[str]) -> str:
@@ -153,9 +170,24 @@ def in_folder(data: Path, recipe: Recipe) -> list[str]:
     ]
 
 
-def by_seed(runs: Sequence[Run]) -> list[Run]:
-    """Return the runs seed by seed, so that what is done at any time is a table of fewer seeds."""
-    return sorted(runs, key=lambda run: run.recipe.training.seed)
+def taught(run: Run, teachers: Mapping[str, Run]) -> Run:
+    """Return a run whose tasks learn from other runs' models, too."""
+    folders = {task: str(teacher.folder.resolve()) for task, teacher in teachers.items()}
+    return replace(run, recipe=with_training(run.recipe, teachers=folders), teachers=teachers)
+
+
+def to_do(chosen: Sequence[Run]) -> list[Run]:
+    """Return the runs that are still to be done, and before each those that teach it and whose models are not there.
+
+    Seed by seed, so that what is done at any time is a table of fewer seeds.
+    """
+    runs: dict[str, Run] = {}
+    for run in sorted(chosen, key=lambda run: run.recipe.training.seed):
+        if run.is_recorded():
+            continue
+        needed = [teacher for teacher in run.teachers.values() if not teacher.is_trained()]
+        runs |= {each.name: each for each in (*needed, run) if each.name not in runs}
+    return list(runs.values())
 
 
 def work(runs: Sequence[Run], *, at_once: int, logs: Path) -> None:
@@ -170,12 +202,15 @@ def work(runs: Sequence[Run], *, at_once: int, logs: Path) -> None:
     threads = str(max(1, cores // at_once))
     environment = os.environ | {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
     waiting, running = list(runs), dict[str, tuple[Run, Command, subprocess.Popen[bytes]]]()
+    recorded = {run.name for run in runs if run.is_recorded()}  # trained once more, to teach
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)
 
     def go_on(run: Run) -> None:
-        command = run.next_command()
+        command = None if run.name in recorded and run.is_trained() else run.next_command()
         if command is None:
+            if run.name in recorded:
+                return
             run.write_record()
             print(f"recorded: {run.name}", flush=True)
             return
@@ -187,8 +222,8 @@ def work(runs: Sequence[Run], *, at_once: int, logs: Path) -> None:
 
     try:
         while running or waiting:
-            while waiting and len(running) < at_once:
-                run = waiting.pop(0)
+            while len(running) < at_once and (run := first_ready(waiting)):
+                waiting.remove(run)
                 print(f"begun: {run.name}", flush=True)
                 go_on(run)
             time.sleep(0.5)
@@ -207,6 +242,11 @@ def work(runs: Sequence[Run], *, at_once: int, logs: Path) -> None:
             process.terminate()
         for _, _, process in running.values():
             process.wait()
+
+
+def first_ready(runs: Sequence[Run]) -> Run | None:
+    """Return the first run whose teachers are all trained, if there is one."""
+    return next((run for run in runs if all(teacher.is_trained() for teacher in run.teachers.values())), None)
 
 
 def _leave(number: int, _frame: object) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from argparse import Namespace
+
 import pytest
 
 from hiernlp.recipe import load_recipe, resolve_feeds, resolve_place
@@ -24,3 +27,68 @@ def test_the_command_names_no_folder_of_this_machine(reproduce, data):
     shown = reproduce.repeating(["scripts/reproduce_jmt.py", *data, "--set", "a.b=c d", "--only-report"])
     joined = "--data=" if "=" in data[0] else "--data "
     assert shown == f"python scripts/reproduce_jmt.py {joined}path/to/corpora --set 'a.b=c d'"
+
+
+@pytest.fixture
+def planned(reproduce, tmp_path):
+    def plan(data="data", seeds="1,2"):
+        given = Namespace(
+            data=tmp_path / data,
+            output=tmp_path / data / "models",
+            records=tmp_path / "records",
+            seeds=seeds,
+            variant_seeds="1",
+            variant_share=0.25,
+            set=[],
+        )
+        joint, taught, single, variants = reproduce.plan(given)
+        return [*joint, *taught, *(run for each in (single, variants) for runs in each.values() for run in runs)]
+
+    return plan
+
+
+def finish(run):
+    log = run.folder / "training" / "log.jsonl"
+    log.parent.mkdir(parents=True)
+    log.write_text(json.dumps({"event": "end", "reason": "finished"}) + "\n")
+
+
+def record(run):
+    run.record.parent.mkdir(exist_ok=True)
+    run.record.write_text(json.dumps({"recipe": run.digest}))
+
+
+def test_what_is_taught_comes_after_its_teachers(reproduce, planned):
+    runs = reproduce.to_do(planned())
+    names = [run.name for run in runs]
+    assert len(set(names)) == len(names) == len(planned())
+    for run in runs:
+        assert all(names.index(teacher.name) < names.index(run.name) for teacher in run.teachers.values())
+        assert {teacher.recipe.training.seed for teacher in run.teachers.values()} <= {run.recipe.training.seed}
+    taught = next(run for run in runs if run.name == "taught.seed-1")
+    assert set(taught.teachers) == set(reproduce.TASKS)
+    assert reproduce.first_ready([taught]) is None
+    for teacher in taught.teachers.values():
+        finish(teacher)
+    assert reproduce.first_ready([taught]) is taught
+
+
+def test_a_recorded_teacher_is_trained_again_where_its_model_is_not_there(reproduce, planned):
+    runs = planned(seeds="1")
+    taught = next(run for run in runs if run.name == "taught.seed-1")
+    for run in runs:
+        if run is not taught:
+            record(run)
+    assert len(reproduce.to_do(runs)) == 1 + len(taught.teachers)
+    finish(taught.teachers["upos"])
+    assert {run.name for run in reproduce.to_do(runs)} == {"taught.seed-1"} | {
+        teacher.name for task, teacher in taught.teachers.items() if task != "upos"
+    }
+    record(taught)
+    assert reproduce.to_do(runs) == []
+
+
+def test_a_record_is_of_its_recipe_wherever_the_files_lie(planned):
+    here, there = ({run.name: run.digest for run in planned(data)} for data in ("data", "elsewhere/data"))
+    assert here == there
+    assert len(set(here.values())) == len(here)
