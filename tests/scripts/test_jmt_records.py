@@ -136,5 +136,7 @@ def test_differences_are_those_of_the_records(run, report):
 def test_what_is_not_run_is_said(run, report):
     single = {figure.task: [run] for figure in report.FIGURES}
     assert report.differences([run], single, split="test") == "Not run.\n"
-    assert "| **joint** | not run |" in report.main_table([run], single)
+    shown = report.main_table([run], [run], single)
+    assert "| **joint** | not run |" in shown
+    assert "| joint, taught by each alone | not run |" in shown
     assert Path(run.record).exists() is False
