@@ -9,12 +9,12 @@ from hiernlp.comparison.planning import PlannedRun, has_begun, placed, without_s
 from hiernlp.errors import RecipeError
 from hiernlp.experiment import check_select, main_value, prepare, read_scores, with_known_scores
 from hiernlp.experiment.places import Told
-from hiernlp.experiment.teachers import ALONE
+from hiernlp.experiment.teachers import ALONE, SINGLE
 from hiernlp.recipe import Recipe, single_task, with_training
 from hiernlp.registry import kinds
 from hiernlp.training.gain import GAIN, NO_LOSS
 
-BEGUN_WITH, JOINT, SINGLE = "recipe.json", "joint", "single"
+BEGUN_WITH, JOINT = "recipe.json", "joint"
 
 
 def begin(recipe: Recipe, folder: Path, *, told: Told | None = None) -> Recipe:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
 from accelerate import Accelerator
@@ -48,25 +47,17 @@ def lessons_for(
         teachers.setdefault(model, []).append(task)
     for model, tasks in teachers.items():
         teacher = _loaded(model, tasks, experiment)
-        builder = BatchBuilder(
-            {},
-            dict(teacher.model.heads.items()),  # pyright: ignore[reportArgumentType]
-            teacher.encoder,
-            teacher.encoding,
-            apart=len(teacher.model.apart) > 0,
-            joined=len(teacher.model.joined) > 0,
-            both_orders=len(teacher.model.symmetric & teacher.model.joined) > 0,
-        )
         teacher.model.to(accelerator.device)
         for corpus, split in experiment.train.items():
             taught = [task for task in tasks if task in split.tasks]
             if not taught:
                 continue
             read = EncodedSplit(split.dataset, encoder=teacher.encoder, tasks=taught)
+            builder = BatchBuilder.of(teacher.model, {corpus: read}, encoder=teacher.encoder, encoding=teacher.encoding)
             with accelerator.autocast(), attention_for(accelerator):
                 said = lessons_of(
                     teacher.model,
-                    replace(builder, splits={corpus: read}),
+                    builder,
                     corpus=corpus,
                     tasks=taught,
                     budget=experiment.recipe.training.evaluation_subwords,

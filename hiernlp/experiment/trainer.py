@@ -66,14 +66,11 @@ def build_trainer(
     recipe, bundle = experiment.recipe, experiment.bundle
     settings = recipe.training
     method = balancing.load(recipe.balancing.method)
-    builder = BatchBuilder(
+    builder = BatchBuilder.of(
+        bundle.model,
         experiment.train,
-        dict(bundle.model.heads.items()),  # pyright: ignore[reportArgumentType]
-        bundle.encoder,
-        bundle.encoding,
-        apart=len(bundle.model.apart) > 0,
-        joined=len(bundle.model.joined) > 0,
-        both_orders=len(bundle.model.symmetric & bundle.model.joined) > 0,
+        encoder=bundle.encoder,
+        encoding=bundle.encoding,
         corruptions=experiment.corruptions,
         lessons=lessons_for(experiment, accelerator, base=base),
     )

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import datasets
     import torch
 
+    from hiernlp.model import HierarchicalModel
+
 Lessons = Mapping[tuple[str, str], Sequence[Arrays | None]]
 """What a teacher says of each sentence of a corpus, by corpus and task; None where it has nothing to say."""
 PLACE = ("file", "line")
@@ -149,6 +151,30 @@ class BatchBuilder:
     both_orders: bool = False
     corruptions: Mapping[str, Corruption] = field(default_factory=dict)
     lessons: Lessons = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        model: HierarchicalModel,
+        splits: Mapping[str, EncodedSplit],
+        *,
+        encoder: SubwordEncoder,
+        encoding: EncodingSettings,
+        corruptions: Mapping[str, Corruption] | None = None,
+        lessons: Lessons | None = None,
+    ) -> BatchBuilder:
+        """Return the builder of what a model reads."""
+        return cls(
+            splits,
+            dict(model.heads.items()),  # pyright: ignore[reportArgumentType]
+            encoder,
+            encoding,
+            apart=len(model.apart) > 0,
+            joined=len(model.joined) > 0,
+            both_orders=len(model.symmetric & model.joined) > 0,
+            corruptions=corruptions or {},
+            lessons=lessons or {},
+        )
 
     def __call__(self, corpus: str, indices: Sequence[int], *, tasks: Sequence[str] | None = None) -> TrainingBatch:
         """Return the batch of some sentences, or pairs of them, of one corpus, for all its tasks or for some."""
