@@ -472,6 +472,8 @@ class HierarchicalModel(nn.Module):
 
     def _loss(self, task: str, output: Any, targets: Targets) -> Tensor:  # noqa: ANN401
         head, taught = self._head(task), self.taught if targets.lessons else 0.0
+        if not targets.is_annotated:
+            taught = 1.0
         if not taught:
             return head.loss(output, targets.tensors)
         imitation = taught * head.imitation(output, targets.lessons)

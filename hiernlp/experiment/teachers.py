@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from accelerate import Accelerator
@@ -15,7 +15,7 @@ from hiernlp.kinds._base import Arrays, Kind
 from hiernlp.recipe import Recipe
 from hiernlp.registry import kinds
 from hiernlp.training.checkpoints import has_state
-from hiernlp.training.data import BatchBuilder, EncodedSplit
+from hiernlp.training.data import BatchBuilder, EncodedSplit, Lessons
 from hiernlp.training.loop import attention_for
 from hiernlp.training.teaching import lessons_of
 
@@ -49,7 +49,9 @@ def lessons_for(
         teacher = _loaded(model, tasks, experiment)
         teacher.model.to(accelerator.device)
         for corpus, split in experiment.train.items():
-            taught = [task for task in tasks if task in split.tasks]
+            taught = [
+                task for task in tasks if task in split.tasks or _learns_from_teachers_alone(task, split, experiment)
+            ]
             if not taught:
                 continue
             read = EncodedSplit(split.dataset, encoder=teacher.encoder, tasks=taught)
@@ -63,6 +65,23 @@ def lessons_for(
                     budget=experiment.recipe.training.evaluation_subwords,
                 )
             found |= {(corpus, task): lessons for task, lessons in said.items()}
+    return found
+
+
+def with_lessons(
+    train: Mapping[str, EncodedSplit], lessons: Lessons, *, order: Sequence[str]
+) -> dict[str, EncodedSplit]:
+    """Return training splits that also train what only teachers say of them.
+
+    Args:
+        train: the splits by corpus.
+        lessons: what teachers say, by corpus and task.
+        order: all tasks, bottom-up.
+    """
+    found: dict[str, EncodedSplit] = {}
+    for corpus, split in train.items():
+        only_taught = {task for of, task in lessons if of == corpus} - set(split.tasks)
+        found[corpus] = split.teaching(only_taught, order=order) if only_taught else split
     return found
 
 
@@ -108,6 +127,12 @@ def _first_trained(folders: Iterable[Path]) -> Path | None:
     """Return the first folder that holds a model whose training is not to be gone on with."""
     models = (folder for folder in folders if (folder / CONFIG).is_file())
     return next((folder for folder in models if not has_state(folder / TRAINING / STATE)), None)
+
+
+def _learns_from_teachers_alone(task: str, split: EncodedSplit, experiment: Experiment) -> bool:
+    """Tell whether a task that a corpus does not annotate is to learn what its teacher says of the corpus."""
+    everywhere = experiment.recipe.training.teaching_corpora == "all"
+    return everywhere and experiment.bundle.model.reads_pairs(task) == split.has_pairs
 
 
 def _beside(name: str, base: Path) -> str:

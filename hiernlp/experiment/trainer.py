@@ -12,7 +12,7 @@ from accelerate.utils import DataLoaderConfiguration
 
 from hiernlp.errors import RecipeError
 from hiernlp.experiment.preparation import Experiment
-from hiernlp.experiment.teachers import lessons_for
+from hiernlp.experiment.teachers import lessons_for, with_lessons
 from hiernlp.kinds._base import Scores
 from hiernlp.processor import keep_kernels
 from hiernlp.registry import balancing, gating
@@ -66,13 +66,15 @@ def build_trainer(
     recipe, bundle = experiment.recipe, experiment.bundle
     settings = recipe.training
     method = balancing.load(recipe.balancing.method)
+    lessons = lessons_for(experiment, accelerator, base=base)
+    train = with_lessons(experiment.train, lessons, order=bundle.model.tasks)
     builder = BatchBuilder.of(
         bundle.model,
-        experiment.train,
+        train,
         encoder=bundle.encoder,
         encoding=bundle.encoding,
         corruptions=experiment.corruptions,
-        lessons=lessons_for(experiment, accelerator, base=base),
+        lessons=lessons,
     )
     return Trainer(
         bundle.model,
@@ -82,14 +84,14 @@ def build_trainer(
         ),
         builder=builder,
         planner=EpochPlanner(
-            {corpus: split.sizes for corpus, split in experiment.train.items() if split.tasks},
+            {corpus: split.sizes for corpus, split in train.items() if split.tasks},
             settings=recipe.sampling,
             budget=settings.batch_subwords,
             seed=settings.seed,
             epochs=settings.epochs,
             processes=accelerator.num_processes,
             accumulation=settings.accumulation,
-            tasks={corpus: split.tasks for corpus, split in experiment.train.items()},
+            tasks={corpus: split.tasks for corpus, split in train.items()},
             order=bundle.model.tasks,
             repeats={corpus: s.repeat for corpus, s in recipe.corpora.items()},
         ),

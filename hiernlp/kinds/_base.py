@@ -42,11 +42,13 @@ class Targets:
         count: how many targets there are (tokens, arcs, sentences, ...), counted on the host; the loss of a step is the
             sum of its losses divided by the sum of its counts.
         lessons: what a teacher says of the same sentences, padded arrays, each with B first; empty without a teacher.
+        is_annotated: whether the corpus has the annotation; where it lacks it, lessons are all that is to be learnt.
     """
 
     tensors: dict[str, Tensor]
     count: float
     lessons: dict[str, Tensor] = field(default_factory=dict)
+    is_annotated: bool = True
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ def single_task(recipe: Recipe, task: str) -> Recipe:
     data["feeds"] = []
     data["probe"]["options"] = {t: options for t, options in data["probe"]["options"].items() if t == task}
     data["training"] |= {"select": "mean", "single_scores": None, "best_per_task": False, "successive": None}
-    data["training"] |= {"teachers": None, "teaching": "annealed"}
+    data["training"] |= {"teachers": None, "teaching": "annealed", "teaching_corpora": "annotated"}
     return Recipe.model_validate(data)
 
 

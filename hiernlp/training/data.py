@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -74,14 +75,31 @@ class EncodedSplit:
         dataset: rows in the annotation schema.
         encoder: the subword encoder.
         tasks: the tasks that the split annotates.
+
+    Attributes:
+        tasks: the tasks that the split trains.
+        only_taught: those of them that it does not annotate, of which teachers alone speak.
     """
 
     def __init__(self, dataset: datasets.Dataset, *, encoder: SubwordEncoder, tasks: Sequence[str]) -> None:
         self.dataset = dataset
         self.tasks = tuple(tasks)
+        self.only_taught: frozenset[str] = frozenset()
         self.has_pairs = holds_pairs(dataset)
         self._special = len(encoder.prefix) + len(encoder.suffix)
         self._subwords = _encode(dataset, encoder)
+
+    def teaching(self, tasks: Collection[str], *, order: Sequence[str]) -> EncodedSplit:
+        """Return the same split, which also trains some tasks that it does not annotate.
+
+        Args:
+            tasks: those tasks.
+            order: all tasks, bottom-up.
+        """
+        found = copy.copy(self)
+        found.tasks = tuple(task for task in order if task in tasks or task in self.tasks)
+        found.only_taught = frozenset(tasks)
+        return found
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -214,9 +232,12 @@ class BatchBuilder:
         }
         for task in tasks:
             taught = self.lessons.get((corpus, task))
-            if taught is not None:
-                found = self.heads[task].collate_lessons([taught[i] for i in indices], size)
-                targets[task] = replace(targets[task], lessons=found)
+            if taught is None:
+                continue
+            said = [taught[i] for i in indices]
+            targets[task] = replace(targets[task], lessons=self.heads[task].collate_lessons(said, size))
+            if task in split.only_taught:
+                targets[task] = replace(targets[task], count=_count(said), is_annotated=False)
         return TrainingBatch(words, targets, views)
 
 
@@ -266,6 +287,11 @@ def see(
         return {**row, **{c: [v if k else None for v, k in zip(found[c], chosen, strict=True)] for c in found}}
 
     return Seen(changed.sentences, [kept(row, chosen) for row, chosen in zip(rows, changed.chosen, strict=True)])
+
+
+def _count(lessons: Sequence[Arrays | None]) -> float:
+    """Return of how many words or sentences lessons are."""
+    return float(sum(len(next(iter(lesson.values()))) for lesson in lessons if lesson is not None))
 
 
 def holds_pairs(dataset: datasets.Dataset) -> bool:

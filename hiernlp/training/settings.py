@@ -108,6 +108,9 @@ class TrainingSettings(Settings):
     teaching: Literal["annealed"] | Annotated[float, Field(ge=0, le=1)] = "annealed"
     """Share of a target that the teacher gives, the rest being the annotation's: ``annealed`` from 1 at first down to 0
     at the end in a line (Clark et al. 2019), or a constant."""
+    teaching_corpora: Literal["annotated", "all"] = "annotated"
+    """Of which corpora teachers speak: of those that annotate the task, or of ``all`` whose rows, single sentences or
+    pairs of them, the task reads. Where a corpus lacks the annotation, the teacher's is the whole target."""
     keep_auxiliary: bool = False
     """Save auxiliary tasks with the model, too."""
     best_per_task: bool = False
@@ -146,8 +149,9 @@ class TrainingSettings(Settings):
 
     @model_validator(mode="after")
     def _teaching_has_teachers(self) -> Self:
-        if self.teachers is None and self.teaching != type(self).model_fields["teaching"].default:
-            raise ValueError("teaching: has no effect without teachers; set `teachers`, too")
+        for name in ("teaching", "teaching_corpora"):
+            if self.teachers is None and getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"{name}: has no effect without teachers; set `teachers`, too")
         return self
 
     @model_validator(mode="after")

@@ -159,8 +159,9 @@ def test_the_teachers_share() -> None:
     assert [teachers_share(done, settings) for done in (0.0, 0.25, 1.0)] == [1.0, 0.75, 0.0]
     settings = TrainingSettings(teachers="models", teaching=0.3)
     assert teachers_share(0.9, settings) == 0.3
-    with pytest.raises(ValueError, match="no effect without teachers"):
-        TrainingSettings(teaching=0.3)
+    for name, value in (("teaching", 0.3), ("teaching_corpora", "all")):
+        with pytest.raises(ValueError, match=f"{name}: has no effect without teachers"):
+            TrainingSettings.model_validate({name: value})
 
 
 def test_the_loss_is_of_both(make_run: MakeRun, tmp_path: Path) -> None:
@@ -206,6 +207,65 @@ def test_a_pupil_learns_what_its_teacher_knows(recipe_data: Make, make_run: Make
 
     assert accuracy("taught", teachers={"upos": str(tmp_path / "teacher")}, teaching=1.0) > 0.9
     assert accuracy("untaught") < 0.7
+
+
+def test_teachers_speak_of_corpora_that_lack_the_annotation(make_run: MakeRun, tmp_path: Path) -> None:
+    for task in ("upos", "chunks", "shared"):
+        list(make_run([task], output=f"single/{task}/seed-1", epochs=1).events())
+    run = make_run(["upos", "chunks", "shared"], teachers=str(tmp_path), teaching=0.25, teaching_corpora="all")
+    model, builder = run.experiment.bundle.model.eval(), run.trainer.builder
+    both = {"upos", "chunks"}
+    of_pairs = {("pairs", "shared")}
+    assert set(builder.lessons) == {(corpus, task) for corpus in ("ud", "talk") for task in both} | of_pairs
+    assert {corpus: split.only_taught for corpus, split in builder.splits.items()} == {
+        "ud": {"chunks"},
+        "talk": {"upos"},
+        "pairs": set(),
+    }
+    assert run.experiment.train["talk"].tasks == ("chunks",)  # what is fitted and evaluated is the annotation
+    batch = builder("talk", [0, 1, 2])
+    assert set(batch.targets) == both
+    assert batch.targets["chunks"].is_annotated
+    silver = batch.targets["upos"]
+    assert not silver.is_annotated
+    assert silver.count == sum(batch.words.lengths)
+    head = builder.heads["upos"]
+    wanted = head.imitation(model(batch.words, tasks=["upos"])["upos"], silver.lessons)
+    assert wanted > 0
+    for share in (0.0, 0.25, 1.0):
+        model.taught = share
+        torch.testing.assert_close(model(batch.words, tasks=["upos"], targets=batch.targets)["upos"], wanted)
+
+
+@pytest.mark.parametrize("order", ["random", "sequential"])
+def test_each_task_is_taught_in_its_turn(make_run: MakeRun, recipe_data: Make, tmp_path: Path, order: str) -> None:
+    for task in ("upos", "chunks"):
+        list(make_run([task], output=f"single/{task}/seed-1", epochs=1).events())
+    data = recipe_data(["upos", "chunks"], teachers=str(tmp_path), teaching_corpora="all", epochs=1)
+    run = Run(validate_recipe(data | {"sampling": {"order": order}}), tmp_path / "pupil")
+    pieces = [piece for step in run.trainer.planner.plan(0) for pieces in step for piece in pieces]
+    assert {(piece.corpus, piece.tasks) for piece in pieces} == {
+        (corpus, (task,)) for corpus in ("ud", "talk") for task in ("upos", "chunks")
+    }
+    assert isinstance(list(run.events())[-1], Ended)
+
+
+def test_a_pupil_learns_of_sentences_that_nobody_annotated(
+    recipe_data: Make, make_run: MakeRun, tmp_path: Path
+) -> None:
+    """Of the sentences that are annotated, with noise, the teacher says nothing here."""
+    list(make_run(["upos"], output="teacher", epochs=4).events())
+
+    def accuracy(name: str, **training: Any) -> float:
+        data = recipe_data(["upos", "chunks"], epochs=6, teachers={"upos": str(tmp_path / "teacher")}, teaching=0.0)
+        data["training"] |= training
+        data["corpora"]["ud"]["train"] = scrambled(Path(data["corpora"]["ud"]["train"]), tmp_path / f"{name}.conllu")
+        data["tasks"]["chunks"] = data["tasks"]["chunks"] | {"weight": 0.1}
+        run = Run(validate_recipe(data), tmp_path / name)
+        list(run.events())
+        return run.experiment.bundle.scores["tasks"]["upos"]["values"]["accuracy"]
+
+    assert accuracy("all", teaching_corpora="all") > accuracy("annotated") + 0.1
 
 
 def test_training_is_annealed_logged_and_exact_to_resume(make_run: MakeRun, tmp_path: Path) -> None:
