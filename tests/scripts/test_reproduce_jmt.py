@@ -41,8 +41,8 @@ def planned(reproduce, tmp_path):
             variant_share=0.25,
             set=[],
         )
-        joint, taught, single, variants = reproduce.plan(given)
-        return [*joint, *taught, *(run for each in (single, variants) for runs in each.values() for run in runs)]
+        joint, untaught, single, variants = reproduce.plan(given)
+        return [*joint, *untaught, *(run for each in (single, variants) for runs in each.values() for run in runs)]
 
     return plan
 
@@ -64,9 +64,9 @@ def test_what_is_taught_comes_after_its_teachers(reproduce, planned):
     assert len(set(names)) == len(names) == len(planned())
     for run in runs:
         assert all(names.index(teacher.name) < names.index(run.name) for teacher in run.teachers.values())
-        assert {teacher.recipe.training.seed for teacher in run.teachers.values()} <= {run.recipe.training.seed}
-    taught = next(run for run in runs if run.name == "taught.seed-1")
-    assert set(taught.teachers) == set(reproduce.TASKS)
+        assert {teacher.recipe.training.seed for teacher in run.teachers.values()} <= {1}
+    taught = next(run for run in runs if run.name == "joint.seed-1")
+    assert set(taught.teachers) == set(reproduce.TAUGHT)
     assert reproduce.first_ready([taught]) is None
     for teacher in taught.teachers.values():
         finish(teacher)
@@ -75,13 +75,13 @@ def test_what_is_taught_comes_after_its_teachers(reproduce, planned):
 
 def test_a_recorded_teacher_is_trained_again_where_its_model_is_not_there(reproduce, planned):
     runs = planned(seeds="1")
-    taught = next(run for run in runs if run.name == "taught.seed-1")
+    taught = next(run for run in runs if run.name == "joint.seed-1")
     for run in runs:
         if run is not taught:
             record(run)
     assert len(reproduce.to_do(runs)) == 1 + len(taught.teachers)
     finish(taught.teachers["upos"])
-    assert {run.name for run in reproduce.to_do(runs)} == {"taught.seed-1"} | {
+    assert {run.name for run in reproduce.to_do(runs)} == {"joint.seed-1"} | {
         teacher.name for task, teacher in taught.teachers.items() if task != "upos"
     }
     record(taught)
