@@ -237,6 +237,21 @@ def test_teachers_speak_of_corpora_that_lack_the_annotation(make_run: MakeRun, t
         torch.testing.assert_close(model(batch.words, tasks=["upos"], targets=batch.targets)["upos"], wanted)
 
 
+def test_text_without_any_annotation_can_be_taught_of(recipe_data: Make, make_run: MakeRun, tmp_path: Path) -> None:
+    list(make_run(["upos"], output="teacher", epochs=1).events())
+    (tmp_path / "raw.jsonl").write_text('{"text": "A cat sleeps."}\n{"text": "So it did."}\n', encoding="utf-8")
+    data = recipe_data(["upos"], teachers={"upos": str(tmp_path / "teacher")}, teaching_corpora="all", epochs=1)
+    raw = {"reader": "tables", "options": {"text": "text", "columns": {}}, "train": str(tmp_path / "raw.jsonl")}
+    data["corpora"]["raw"] = raw
+    run = Run(validate_recipe(data), tmp_path / "pupil")
+    assert run.trainer.builder("raw", [0, 1]).targets["upos"].count == 8
+    assert {piece.corpus for step in run.trainer.planner.plan(0) for pieces in step for piece in pieces} == {
+        "ud",
+        "raw",
+    }
+    assert isinstance(list(run.events())[-1], Ended)
+
+
 @pytest.mark.parametrize("order", ["random", "sequential"])
 def test_each_task_is_taught_in_its_turn(make_run: MakeRun, recipe_data: Make, tmp_path: Path, order: str) -> None:
     for task in ("upos", "chunks"):
