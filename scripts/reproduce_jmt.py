@@ -5,10 +5,10 @@ python scripts/reproduce_jmt.py --data path/to/corpora
 The folder holds ewt/{train,dev,test}.conllu, conll2000/{train,test}.txt and sick/{train,trial,test}.tsv. Every run is a
 model folder under --output and, once it is trained and scored, a record under --records: a small file of its scores. An
 interrupted run goes on when the command is given again, and one that has a record is not trained again; to repeat all,
-give an empty folder of records. The joint model's tasks on the treebank are taught by the models of each task alone,
-those of the first seed, which are trained anew where they are recorded but not there. Checkpoints are chosen on
-development data, test data are scored once a model. At the end, and whenever the command is told to stop, the section
-between the marks in --report is written anew from the records.
+give an empty folder of records. The joint model's tasks on words are taught by the models of each task alone, those of
+the first seed, which are trained anew where they are recorded but not there. Checkpoints are chosen on development
+data, test data are scored once a model. At the end, and whenever the command is told to stop, the section between the
+marks in --report is written anew from the records.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ CORPORA = {
     **dict.fromkeys(("relatedness", "entailment"), ("sick",)),
 }
 """The corpus that annotates each task: what is trained alone reads no other."""
-TAUGHT = tuple(task for task in TASKS if CORPORA[task] == ("ewt",))
-"""The tasks that joining costs something, which their own models teach, on the other corpora, too."""
+TAUGHT = tuple(task for task in TASKS if CORPORA[task] != ("sick",))
+"""The tasks on words, which their own models teach, each on both corpora of single sentences."""
 PAIRS = "{from: similarity, to: relatedness}, {from: similarity, to: entailment}, {from: relatedness, to: entailment}"
 BELIEFS = "{from: upos, to: encoder}, {from: xpos, to: encoder}, {from: wsj_tags, to: encoder}"
 PAPER = f"{BELIEFS}, {{from: chunks, to: encoder}}, {{from: dependencies, to: encoder}}, {PAIRS}"
