@@ -70,6 +70,8 @@ def differences(
 ) -> str:
     """Return every task's main figure, alone and joint, with the difference and whether it is beyond the spread.
 
+    With ``picture``, also what shows it.
+
     Args:
         joint: the joint runs.
         single: each task's runs alone.
@@ -95,8 +97,6 @@ def differences(
         date="",
         versions={},
     )
-    if picture is not None:
-        draw_comparison(comparison, picture)
     rows = []
     for task, found in results.items():
         margin = "" if found.margin is None else f" ± {100 * found.margin:.2f}"
@@ -106,7 +106,11 @@ def differences(
     header = ["task", "figure", "alone", "joint", "joint - alone", "beyond spread"]
     gain = comparison.mean_gain
     mean_gain = "" if gain is None else f"\nMean relative gain {100 * gain:+.2f}%. {RULE}\n"
-    return _markdown(header, rows) + mean_gain
+    shown = ""
+    if picture is not None:
+        draw_comparison(comparison, picture)
+        shown = f"\n![What joining gained or cost, {split} data]({picture.name})\n"
+    return _markdown(header, rows) + mean_gain + shown
 
 
 def variants_table(variants: Mapping[str, Sequence[Run]]) -> str:

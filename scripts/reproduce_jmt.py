@@ -91,7 +91,6 @@ def main() -> None:
             [
                 main_table(joint, untaught, single),
                 differences(joint, single, split="test", picture=picture),
-                f"![What joining gained or cost, test data]({picture.name})\n",
                 f"{shares}\n\n{variants_table(variants)}",
                 "EWT test, gold words, by the official scorer over the CoNLL-U that `hiernlp analyze` writes:\n",
                 official_table(joint, single),
