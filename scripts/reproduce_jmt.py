@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("runs/jmt"), help="folder for the models")
     parser.add_argument("--records", type=Path, default=Path("docs/jmt"), help="folder for the runs' scores")
     parser.add_argument("--report", type=Path, default=Path("docs/results.md"), help="the page to write into")
-    parser.add_argument("--seeds", default="1,2,3", help="seeds of the joint model and of each task alone")
+    parser.add_argument("--seeds", default="1,2,3", help="seeds of joint models and single tasks; the first teaches")
     parser.add_argument("--variant-seeds", default="1", help="seeds of the variants")
     parser.add_argument("--variant-share", type=float, default=0.25, help="share of the data that variants train on")
     parser.add_argument("--jobs", type=int, default=1, help="processes at once, which share the processor's cores")

@@ -214,7 +214,7 @@ class BatchBuilder:
             sentences = split.subwords(indices)
             words = collate(sentences, self.encoder, mean=mean, pad_to_multiple=multiple)
         columns = {"words"}
-        for task in tasks:
+        for task in (task for task in tasks if task not in split.only_taught):
             kind, options = type(self.heads[task]), self.heads[task].options
             columns |= {*kind.columns(options), *kind.hidden_columns(options)}
         rows = list(split.rows(indices, columns=sorted(columns)))
@@ -227,7 +227,10 @@ class BatchBuilder:
             views[task] = collate(seen.sentences, self.encoder, mean=mean, pad_to_multiple=multiple)
             of_task[task] = seen.rows
         targets = {
-            task: self.heads[task].collate([self.heads[task].targets(row) for row in of_task[task]], size)
+            # What the corpus says under the task's column, if anything, need not be the task's annotation.
+            task: self.heads[task].collate(
+                [None if task in split.only_taught else self.heads[task].targets(row) for row in of_task[task]], size
+            )
             for task in tasks
         }
         for task in tasks:

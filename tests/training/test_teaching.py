@@ -18,7 +18,7 @@ from hiernlp.encoding.collate import WordBatch
 from hiernlp.errors import HierNLPError, RecipeError
 from hiernlp.experiment import Run, build_trainer, new_accelerator, prepare
 from hiernlp.experiment.preparation import Experiment
-from hiernlp.kinds._base import Kind
+from hiernlp.kinds._base import IGNORE, Kind
 from hiernlp.kinds.dependencies import ArcScores
 from hiernlp.recipe.files import validate_recipe
 from hiernlp.registry import kinds
@@ -250,6 +250,22 @@ def test_text_without_any_annotation_can_be_taught_of(recipe_data: Make, make_ru
         "raw",
     }
     assert isinstance(list(run.events())[-1], Ended)
+
+
+def test_a_corpus_of_another_annotation_is_taught_and_not_read(
+    recipe_data: Make, make_run: MakeRun, tmp_path: Path
+) -> None:
+    list(make_run(["upos"], output="teacher", epochs=1).events())
+    data = recipe_data(["upos"], teachers={"upos": str(tmp_path / "teacher")}, teaching_corpora="all")
+    data["corpora"]["other"] = dict(data["corpora"]["ud"])
+    data["tasks"]["upos"] = data["tasks"]["upos"] | {"corpora": ["ud"]}
+    builder = Run(validate_recipe(data), tmp_path / "pupil").trainer.builder
+    mine, theirs = (builder(corpus, [0, 1]).targets["upos"] for corpus in ("ud", "other"))
+    assert mine.is_annotated
+    assert not theirs.is_annotated
+    assert theirs.count == mine.count > 0
+    for tensor in theirs.tensors.values():
+        assert (tensor == IGNORE).all()
 
 
 @pytest.mark.parametrize("order", ["random", "sequential"])
