@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
+from hiernlp.cli._memory import keep_freed_memory
 from hiernlp.cli._quiet import quiet
 
 quiet()
@@ -39,6 +40,7 @@ class StoppedError(Exception):
 
 def train(recipe: Recipe, output: Path, *, console: Console, resume: bool, quiet: bool) -> int:
     """Train one model; return 0, or 128 + the signal's number where one ended training early."""
+    keep_freed_memory()
     try:
         with on_signals(stop) if unplaced_tasks(recipe) else nullcontext():
             run = Run(

@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import Iterator
 
 import torch
+from torch import Tensor
 
 from hiernlp.model import HierarchicalModel
 
@@ -38,15 +39,25 @@ class Perturbation:
 
         A gradient that is zero, or not finite as at times in float16, moves nothing.
         """
-        kept = [(table, table.detach().clone(), table.grad) for table in self._tables if table.grad is not None]
-        with torch.no_grad():
-            for table, _, gradient in kept:
-                length = gradient.norm()
-                usable = length.isfinite() & (length > 0)
-                table.add_(torch.where(usable, gradient * (self.norm / length), 0.0))
+        moved = [self._move(table, table.grad) for table in self._tables if table.grad is not None]
         try:
             yield
         finally:
             with torch.no_grad():
-                for table, before, _ in kept:
-                    table.copy_(before)
+                for table, rows, before in moved:
+                    table[rows] = before
+
+    @torch.no_grad()
+    def _move(self, table: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Move a table; return it, the rows that are moved and what they were.
+
+        Only the batches' own subwords have a gradient, a hundredth of a vocabulary: copies of the whole table would
+        cost more than a layer of the encoder.
+        """
+        lengths = torch.linalg.vector_norm(gradient, dim=1)
+        length = torch.linalg.vector_norm(lengths)
+        usable = length.isfinite() & (length > 0)
+        rows = lengths.nonzero().squeeze(1)
+        before = table[rows]
+        table[rows] = before + torch.where(usable, gradient[rows] * (self.norm / length), 0.0)
+        return table, rows, before

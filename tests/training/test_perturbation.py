@@ -38,6 +38,24 @@ def test_embeddings_go_that_far_along_the_gradient_and_come_back(make_run: Calla
     assert torch.equal(table, before)
 
 
+def test_only_what_has_a_gradient_is_moved(make_run: Callable[..., Any]) -> None:
+    run = make_run(["upos"])
+    table = table_of(run)
+    rows = torch.tensor([1, 4, 7])
+    table.grad = torch.zeros_like(table)
+    table.grad[rows] = torch.randn(3, table.shape[1])
+    before = table.detach().clone()
+    with Perturbation(run.experiment.bundle.model, norm=2.0).applied():
+        table.grad += 1.0  # the second pass adds to it
+        change = (table - before).detach()
+        table.grad -= 1.0
+    gradient = table.grad[rows].double()
+    assert torch.allclose(change[rows].double(), 2.0 * gradient / gradient.norm(), atol=1e-6)
+    change[rows] = 0.0
+    assert not change.any()
+    assert torch.equal(table, before)
+
+
 @pytest.mark.parametrize("value", [0.0, float("nan"), float("inf")])
 def test_a_gradient_without_direction_moves_nothing(make_run: Callable[..., Any], value: float) -> None:
     run = make_run(["upos"])

@@ -1,0 +1,56 @@
+"""The memory that a training process keeps: its pages are not made anew, unless something else is asked for."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+
+import pytest
+
+from hiernlp.cli._memory import keep_freed_memory
+
+FAULTS = """
+import resource, torch
+from hiernlp.cli._memory import keep_freed_memory
+torch.set_num_threads(1)
+
+def faults(rounds=20):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(rounds):
+        torch.zeros(12_000_000)  # 46 MiB
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+given_back = faults()
+done = keep_freed_memory()
+faults()  # until there are holes enough
+print(int(done), given_back, faults())
+"""
+
+
+def found(**environment: str) -> list[int]:
+    given = {name: value for name, value in os.environ.items() if not name.startswith(("MALLOC_", "GLIBC_"))}
+    done = subprocess.run(
+        [sys.executable, "-c", FAULTS], env=given | environment, capture_output=True, text=True, check=True
+    )
+    return [int(number) for number in done.stdout.split()]
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+def test_pages_of_freed_tensors_are_used_again() -> None:
+    done, given_back, kept = found()
+    assert done
+    assert kept < given_back / 2
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+def test_what_the_environment_says_of_the_allocator_holds() -> None:
+    done, given_back, after = found(MALLOC_ARENA_MAX="2")
+    assert not done
+    assert after > given_back / 2
+
+
+def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "libc_ver", lambda: ("", ""))
+    assert not keep_freed_memory()
