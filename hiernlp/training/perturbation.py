@@ -51,8 +51,7 @@ class Perturbation:
     def _move(self, table: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Move a table; return it, the rows that are moved and what they were.
 
-        Only the batches' own subwords have a gradient, a hundredth of a vocabulary: copies of the whole table would
-        cost more than a layer of the encoder.
+        Only the batches' own subwords have a gradient, a few of the vocabulary: the other rows need not be copied.
         """
         lengths = torch.linalg.vector_norm(gradient, dim=1)
         length = torch.linalg.vector_norm(lengths)
