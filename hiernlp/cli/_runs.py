@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-from hiernlp.cli._memory import keep_freed_memory
+from hiernlp.cli._memory import freed_memory_kept
 from hiernlp.cli._quiet import quiet
 
 quiet()
@@ -40,7 +40,6 @@ class StoppedError(Exception):
 
 def train(recipe: Recipe, output: Path, *, console: Console, resume: bool, quiet: bool) -> int:
     """Train one model; return 0, or 128 + the signal's number where one ended training early."""
-    keep_freed_memory()
     try:
         with on_signals(stop) if unplaced_tasks(recipe) else nullcontext():
             run = Run(
@@ -61,6 +60,7 @@ def train(recipe: Recipe, output: Path, *, console: Console, resume: bool, quiet
     log = RunLog(output / TRAINING, from_step=step, tensorboard=recipe.training.tensorboard) if main else None
     reason = "finished"
     with (
+        freed_memory_kept(),
         on_signals(lambda number: (caught.append(number), run.trainer.ask_to_stop())),
         progress("epoch {task.completed:.2f}/{task.total}", console, hidden=quiet or not main) as bar,
         log or nullcontext(),
