@@ -46,6 +46,7 @@ BELIEFS = "{from: upos, to: encoder}, {from: xpos, to: encoder}, {from: wsj_tags
 PAPER = f"{BELIEFS}, {{from: chunks, to: encoder}}, {{from: dependencies, to: encoder}}, {PAIRS}"
 TOP = [f"tasks.{task}.place=top" for task in TASKS]
 BARE = [f"tasks.{task}.shortcut=false" for task in TASKS]
+LINEAR = [f"tasks.{task}.options.hidden=0" for task in ("upos", "xpos", "feats", "lemmas", "chunks")]
 LOW = [f"tasks.{task}.place=3" for task in ("upos", "xpos", "feats", "lemmas", "wsj_tags")]
 TURNS = ["sampling.order=sequential"]
 VARIANTS = {
@@ -54,6 +55,7 @@ VARIANTS = {
     "the paper's order: tags at layer 3, chunks at 4, trees at 5": [*LOW, "tasks.chunks.place=4", f"feeds=[{PAPER}]"],
     "without label feedback": ["feeds=[]"],
     "without shortcut": BARE,
+    "linear heads": LINEAR,
     "without the words' letter case": ["encoding.letter_case=false"],
     "tasks in turns, bottom-up, successive regularisation": [*TURNS, "training.successive={}"],
     "tasks in turns, bottom-up": TURNS,
