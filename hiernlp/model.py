@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from hiernlp.agreement import Agreeing, Agreement
 from hiernlp.encoding.collate import WordBatch
 from hiernlp.encoding.letter_case import CASES
 from hiernlp.encoding.pairs import PairBatch
@@ -44,6 +45,7 @@ class HierarchicalModel(nn.Module):
         symmetric: tasks on pairs that answer alike if the two sentences are swapped; those that read pairs together
             answer with the mean of the outputs of both orders.
         letter_case: whether the words' letter case is added to the embeddings; batches then hold it.
+        agreements: which tasks' labels of a word go together when the model answers.
         reversed_tasks: tasks that work against what they read: the gradient of the states is turned round. How
             strongly, ``reversal`` says by task; it is 0 at first.
 
@@ -69,6 +71,7 @@ class HierarchicalModel(nn.Module):
         without_dropout: Collection[str] = (),
         symmetric: Collection[str] = (),
         letter_case: bool = False,
+        agreements: Sequence[Agreement] = (),
         reversed_tasks: Collection[str] = (),
     ) -> None:
         super().__init__()
@@ -107,6 +110,8 @@ class HierarchicalModel(nn.Module):
         self.norms = ByTask(
             {task: nn.LayerNorm(size) for task, place in places.items() if bare and place.low < scheme.depth}
         )
+        self.agreements = tuple(agreements)
+        self.agreeing = nn.ModuleList([Agreeing(agreement, heads) for agreement in agreements])
         self._order = bottom_up(self.places, self.feeds)
 
     @property
@@ -127,8 +132,12 @@ class HierarchicalModel(nn.Module):
         """Return the number of layers that a run for these tasks computes."""
         return max(self.places[task].high for task in tasks)
 
-    def needed(self, tasks: Sequence[str]) -> tuple[str, ...]:
+    def needed(self, tasks: Sequence[str], *, answers: bool = True) -> tuple[str, ...]:
         """Return the tasks that a run for ``tasks`` computes, bottom-up: themselves and all that feed them.
+
+        Args:
+            tasks: the tasks.
+            answers: whether the run is to answer; then those whose labels go together with theirs are computed, too.
 
         Raises:
             HierNLPError: there is no such task.
@@ -137,6 +146,9 @@ class HierarchicalModel(nn.Module):
             if task not in self.places:
                 raise unknown_task(task, self.places)
         needed = set(tasks)
+        for agreement in self.agreements if answers else ():
+            if not needed.isdisjoint(agreement.tasks):
+                needed.update(agreement.tasks)
         for task in reversed(self._order):
             if task in needed:
                 continue
@@ -148,11 +160,14 @@ class HierarchicalModel(nn.Module):
         """Return a model of some tasks, which answers as this one does and shares all its parameters.
 
         Raises:
-            HierNLPError: one of the tasks is fed by another that is to be left out.
+            HierNLPError: one of the tasks is fed by another that is to be left out, or answered together with it.
         """
         for task in self.needed(list(tasks)):
             if task not in tasks:
-                raise HierNLPError(f"the task {task!r} feeds tasks that are to be kept, so that it must be kept, too")
+                raise HierNLPError(
+                    f"the task {task!r} feeds tasks that are to be kept, or is answered together with them, so that it "
+                    "must be kept, too"
+                )
         return self._of({task: task for task in self.places if task in tasks})
 
     def renamed(self, names: Mapping[str, str]) -> HierarchicalModel:
@@ -166,6 +181,11 @@ class HierarchicalModel(nn.Module):
     def _of(self, names: Mapping[str, str]) -> HierarchicalModel:
         """Return a model of the tasks that ``names`` holds, under new names, which shares their parameters."""
         kept = [f for f in self.feeds if f.source in names and (f.target is None or f.target in names)]
+        agreeing = [
+            (agreement.renamed(names), module)
+            for agreement, module in zip(self.agreements, self.agreeing, strict=True)
+            if names.keys() >= set(agreement.tasks)
+        ]
         # What is made here is replaced below; on this device it takes neither memory nor random numbers.
         with torch.device("meta"):
             model = HierarchicalModel(
@@ -185,6 +205,8 @@ class HierarchicalModel(nn.Module):
                 reversed_tasks=[new for task, new in names.items() if task in self.reversal],
             )
         model.case_embedding = self.case_embedding
+        model.agreements = tuple(agreement for agreement, _ in agreeing)
+        model.agreeing = nn.ModuleList(module for _, module in agreeing)
         for old, new in zip(kept, model.feeds, strict=True):
             model.label_embeddings[new.key] = self.label_embeddings[old.key]
         for mine, theirs in ((model.shortcuts, self.shortcuts), (model.mixes, self.mixes), (model.norms, self.norms)):
@@ -202,7 +224,7 @@ class HierarchicalModel(nn.Module):
 
     def fed_parameters(self, tasks: Sequence[str]) -> list[nn.Parameter]:
         """Return the label embeddings that reach some of the given tasks."""
-        needed = self.needed(tasks)
+        needed = self.needed(tasks, answers=False)
         return [
             self.label_embeddings[feed.key]
             for feed in self.feeds
@@ -212,7 +234,7 @@ class HierarchicalModel(nn.Module):
     def feeding_parameters(self, task: str) -> dict[int, list[nn.Parameter]]:
         """Return what belongs to the tasks that feed a task or what it reads, and to their feeds, by their layer."""
         found: dict[int, list[nn.Parameter]] = {}
-        for source in self.needed([task]):
+        for source in self.needed([task], answers=False):
             if source != task:
                 embeddings = [self.label_embeddings[feed.key] for feed in self.feeds if feed.source == source]
                 found.setdefault(self.places[source].high, []).extend([*self.own_parameters(source), *embeddings])
@@ -247,14 +269,19 @@ class HierarchicalModel(nn.Module):
                 )
         views = views or {}
         plain = [task for task in tasks if task not in views]
+        answers = targets is None and not self.training
         outputs: dict[str, Any] = {}
         if plain:
             outputs = (
-                self._of_pairs(batch, plain) if isinstance(batch, PairBatch) else self._run(batch, self.needed(plain))
+                self._of_pairs(batch, plain)
+                if isinstance(batch, PairBatch)
+                else self._run(batch, self.needed(plain, answers=answers))
             )
         for task in tasks:
             if task in views:
-                outputs[task] = self._run(views[task], self.needed([task]))[task]
+                outputs[task] = self._run(views[task], self.needed([task], answers=False))[task]
+        if answers:
+            self._agree(outputs)
         if targets is None:
             return {task: outputs[task] for task in tasks}
         ids = (batch.apart or batch.joined) if isinstance(batch, PairBatch) else batch
@@ -414,6 +441,13 @@ class HierarchicalModel(nn.Module):
             depths = dict.fromkeys(self.places, self.scheme.depth)
         self.scheme.run(batch, depths=depths, visit=visit)
         return outputs
+
+    def _agree(self, outputs: dict[str, Any]) -> None:
+        """Let the answers of tasks whose labels go together be ones that do."""
+        for agreement, agreeing in zip(self.agreements, self.agreeing, strict=True):
+            if outputs.keys() >= set(agreement.tasks):
+                heads, said = ([found[t] for t in agreement.tasks] for found in (self.heads, outputs))
+                outputs.update(zip(agreement.tasks, agreeing(heads, said), strict=True))
 
     def _answer(
         self, task: str, read: Tensor, batch: WordBatch, beliefs: Sequence[Tensor], *, both_orders: bool

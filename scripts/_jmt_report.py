@@ -54,13 +54,13 @@ FIGURES = (
 
 
 def main_table(joint: Sequence[Run], untaught: Sequence[Run], single: Mapping[str, Sequence[Run]]) -> str:
-    """Return each task alone and all together on test data, with and without teachers, beside the paper's."""
+    """Return each task alone and all together, with and without teachers, on test data, beside the paper's."""
     rows = [
         ["Hashimoto et al. 2017, each alone", *(figure.paper_single for figure in FIGURES)],
         ["Hashimoto et al. 2017, joint", *(figure.paper_joint for figure in FIGURES)],
         ["each alone", *(_cell(single[figure.task], figure) for figure in FIGURES)],
         ["**joint**", *(_cell(joint, figure) for figure in FIGURES)],
-        ["joint, without teachers", *(_cell(untaught, figure) for figure in FIGURES)],
+        ["joint, without teachers and agreements", *(_cell(untaught, figure) for figure in FIGURES)],
     ]
     return _markdown(["test data", *(figure.title for figure in FIGURES)], rows)
 

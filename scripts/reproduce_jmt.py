@@ -49,6 +49,8 @@ BARE = [f"tasks.{task}.shortcut=false" for task in TASKS]
 LINEAR = [f"tasks.{task}.options.hidden=0" for task in ("upos", "xpos", "feats", "lemmas", "chunks")]
 LOW = [f"tasks.{task}.place=3" for task in ("upos", "xpos", "feats", "lemmas", "wsj_tags")]
 TURNS = ["sampling.order=sequential"]
+ALONE = ["agreements=[]"]
+"""What variants, which have no teachers either, are without: columns are answered one by one."""
 VARIANTS = {
     "the joint recipe itself, without teachers": [],
     "all tasks on the top layer": [*TOP, f"feeds=[{PAIRS}]"],
@@ -88,7 +90,9 @@ def main() -> None:
             work(to_do(chosen), at_once=arguments.jobs, logs=arguments.output / "logs")
     finally:
         picture = arguments.report.parent / "jmt.png"
-        shares = f"Variants, trained on {arguments.variant_share:.0%} of the sentences:"
+        shares = (
+            f"Variants, without teachers and agreements, trained on {arguments.variant_share:.0%} of the sentences:"
+        )
         text = "\n".join(
             [
                 main_table(joint, untaught, single),
@@ -106,7 +110,7 @@ def main() -> None:
 def plan(
     arguments: argparse.Namespace,
 ) -> tuple[list[Run], list[Run], dict[str, list[Run]], dict[str, list[Run]]]:
-    """Return the joint runs, those without teachers, those of each task alone, and those of each variant."""
+    """Return the joint runs, those without teachers and agreements, each task's alone, and each variant's."""
     data: Path = arguments.data.resolve()
     changes = [*arguments.set, *in_folder(data, load_recipe(RECIPE))]
     recipe = load_recipe(RECIPE, overrides=changes)
@@ -135,10 +139,11 @@ def plan(
     }
     teachers = {task: single[task][0] for task in TAUGHT}
     joint = [taught(run("joint", recipe, seed), teachers) for seed in seeds]
-    untaught = [run("untaught", recipe, seed) for seed in variant_seeds]
+    plain = load_recipe(RECIPE, overrides=[*changes, *ALONE])
+    untaught = [run("untaught", plain, seed) for seed in variant_seeds]
     variants = {}
     for title, changed in VARIANTS.items():
-        varied = load_recipe(RECIPE, overrides=[*changes, *share, *changed])
+        varied = load_recipe(RECIPE, overrides=[*changes, *share, *ALONE, *changed])
         name = f"variant.{re.sub('[^a-z]+', '-', title).strip('-')}"
         variants[title] = [run(name, varied, seed) for seed in variant_seeds]
     return joint, untaught, single, variants

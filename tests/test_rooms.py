@@ -28,6 +28,7 @@ ORDER = [
     "pairs",
     "modules",
     "hierarchy",
+    "agreement",
     "sharing",
     "model",
     "threads",

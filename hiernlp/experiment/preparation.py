@@ -10,6 +10,7 @@ from typing import Any
 
 from accelerate.utils import set_seed
 
+from hiernlp.agreement import Agreement, combinations
 from hiernlp.auxiliary import add_hint, read_words
 from hiernlp.corpora import SECOND, load_corpus
 from hiernlp.encoder import Encoder, load_config, resolve_encoder
@@ -116,6 +117,7 @@ def prepare(recipe: Recipe, *, base: Path | None = None) -> Experiment:
             feeds=feeds,
             sharing_scheme=scheme,
             letter_case=recipe.encoding.letter_case,
+            agreements=_agreements(recipe, data),
             reversed_tasks=[task for task, settings in recipe.tasks.items() if settings.reversal is not None],
         ),
         encoder=subwords,
@@ -131,6 +133,37 @@ def prepare(recipe: Recipe, *, base: Path | None = None) -> Experiment:
         if s.view is not None
     }
     return Experiment(recipe, bundle, _encoded(data, bundle, "train"), _encoded(data, bundle, "dev"), corruptions)
+
+
+def _agreements(recipe: Recipe, data: _Data) -> list[Agreement]:
+    """Return which labels go together in the training data.
+
+    Raises:
+        RecipeError: a task's labels cannot be chosen by themselves, or no corpus annotates all tasks.
+    """
+    found: list[Agreement] = []
+    for i, settings in enumerate(recipe.agreements):
+        where = f"agreements.{i}.tasks"
+        for task in settings.tasks:
+            if not data.kinds[task].can_agree(data.options[task]):
+                raise RecipeError(
+                    f"{where}: expected tasks with a label for every word by itself (token_labels without crf and bio, "
+                    f"features), found {task!r} of the kind {recipe.tasks[task].kind!r}; leave it out"
+                )
+        columns = [data.columns(task)[0] for task in settings.tasks]
+        together = combinations(
+            [row[column] for column in columns]
+            for corpus, splits in data.corpora.items()
+            if all(corpus in data.trained_on[task] for task in settings.tasks)
+            for row in splits["train"].select_columns(columns)
+        )
+        if not together:
+            raise RecipeError(
+                f"{where}: expected words that have the labels of all of {', '.join(settings.tasks)}, found none in "
+                "the training data of any corpus; leave out tasks that no corpus annotates together with the others"
+            )
+        found.append(Agreement(tuple(settings.tasks), together, settings.unseen_cost))
+    return found
 
 
 def _hidden(task: str, view: ViewSettings, *, base: Path) -> frozenset[str]:

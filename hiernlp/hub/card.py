@@ -50,6 +50,8 @@ def _tasks(bundle: Bundle) -> list[str]:
     if bundle.model.feeds:
         fed = ", ".join(f"{feed.source} to {feed.target or 'the layers above'}" for feed in bundle.model.feeds)
         lines += ["", f"Beliefs fed upward (triangles and arrows): {fed}."]
+    for agreement in bundle.model.agreements:
+        lines += ["", f"Answered with labels that go together in training data: {', '.join(agreement.tasks)}."]
     return lines
 
 

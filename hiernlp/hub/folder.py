@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -20,6 +20,7 @@ import yaml
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from hiernlp.agreement import Agreement
 from hiernlp.encoder import Encoder
 from hiernlp.encoding.subwords import EncodingSettings, SubwordEncoder
 from hiernlp.errors import HierNLPError, ModelFolderError
@@ -87,6 +88,7 @@ def build_model(
     feeds: list[Feed],
     sharing_scheme: tuple[str, Mapping[str, Any]],
     letter_case: bool = False,
+    agreements: Sequence[Agreement] = (),
     reversed_tasks: Collection[str] = (),
 ) -> HierarchicalModel:
     """Put heads on an encoder: the one way in which models are built, for training and from a folder."""
@@ -124,6 +126,7 @@ def build_model(
         without_dropout=without_dropout,
         symmetric=symmetric,
         letter_case=letter_case,
+        agreements=agreements,
         reversed_tasks=reversed_tasks,
     )
 
@@ -175,6 +178,7 @@ def write_bundle(bundle: Bundle, folder: Path) -> None:
         "sharing": {"scheme": bundle.sharing[0], "options": dict(bundle.sharing[1])},
         "tasks": {name: asdict(task) for name, task in bundle.tasks.items()},
         "feeds": [asdict(feed) for feed in bundle.model.feeds],
+        "agreements": [asdict(agreement) for agreement in bundle.model.agreements],
     }
     (folder / CONFIG).write_text(json.dumps(config, indent=1, ensure_ascii=False), encoding="utf-8")
     state = {name: tensor.contiguous() for name, tensor in bundle.model.state_dict().items()}
@@ -241,12 +245,23 @@ def load_bundle(
             for name, record in config["tasks"].items()
         }
         feeds = [Feed(**feed) for feed in config["feeds"]]
+        agreements = [
+            Agreement(tuple(a["tasks"]), tuple(map(tuple, a["combinations"])), a["unseen_cost"])
+            for a in config.get("agreements", ())
+        ]
         encoding = dict(config["encoding"])
         limit = int(encoding.pop("limit"))
         settings = validate(EncodingSettings, encoding, path="encoding")
         scheme = (config["sharing"]["scheme"], config["sharing"]["options"])
         encoder = Encoder.from_config(_encoder_config(config["encoder"]), attention=attention)
-        model = build_model(encoder, tasks=tasks, feeds=feeds, sharing_scheme=scheme, letter_case=settings.letter_case)
+        model = build_model(
+            encoder,
+            tasks=tasks,
+            feeds=feeds,
+            sharing_scheme=scheme,
+            letter_case=settings.letter_case,
+            agreements=agreements,
+        )
         for name, place in model.places.items():
             if not 0 <= place.low <= place.high <= model.scheme.depth:
                 raise ValueError(f"tasks.{name}.place: not in an encoder of {model.scheme.depth} layers")

@@ -57,6 +57,7 @@ def prune(bundle: Bundle, tasks: Collection[str]) -> Pruned:
             feeds=list(model.feeds),
             sharing_scheme=smaller.sharing,
             letter_case=model.case_embedding is not None,
+            agreements=model.agreements,
         )
         _copy_weights(model, short, scheme=smaller.sharing[0])
         smaller = replace(smaller, model=short.to(next(model.parameters())).eval())

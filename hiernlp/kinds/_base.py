@@ -124,6 +124,14 @@ class Kind(nn.Module, ABC, Generic[Options, Output]):
             DataError: the rows hold nothing to learn from.
         """
 
+    @classmethod
+    def can_agree(cls, options: Options) -> bool:  # noqa: ARG003 - most cannot, whatever their options
+        """Tell whether each word's answer is a label by itself, which can be chosen together with other tasks' labels.
+
+        Such a kind has one column, and ``factor_sizes``, ``classes_of``, ``factors`` and ``with_factors``.
+        """
+        return False
+
     def check(self, rows: Iterable[Row]) -> None:
         """Look at development rows before training begins, for what can only be a mistake.
 
@@ -212,6 +220,26 @@ class Kind(nn.Module, ABC, Generic[Options, Output]):
 
         Shape: (B, N, C) for every word, or (B, 1, C) for a belief on the whole sentence.
         """
+
+    @property
+    def factor_sizes(self) -> tuple[int, int]:
+        """The sizes A and V of :meth:`factors`."""
+        raise NotImplementedError
+
+    def classes_of(self, labels: Sequence[str]) -> list[list[int] | None]:
+        """Return each label's class in every factor, or None for a label that is not in the label space."""
+        raise NotImplementedError
+
+    def factors(self, output: Output) -> Tensor:
+        """Return the log-probabilities of the classes of all factors that make up a label, mostly one.
+
+        Shape: (B, N, A, V), minus infinity where a factor has fewer classes.
+        """
+        raise NotImplementedError
+
+    def with_factors(self, output: Output, factors: Tensor) -> Output:
+        """Return an output of which :meth:`factors` returns the given ones."""
+        raise NotImplementedError
 
     def lessons(self, output: Output, lengths: Sequence[int]) -> list[Arrays]:
         """Return what this model, as a teacher, says of each sentence: by default its beliefs, in float16.

@@ -83,6 +83,10 @@ class Features(Kind[FeaturesOptions, Tensor]):
         return (options.column,)
 
     @classmethod
+    def can_agree(cls, options: FeaturesOptions) -> bool:  # noqa: ARG003
+        return True
+
+    @classmethod
     def fit(cls, options: FeaturesOptions, rows: Iterable[Row]) -> Labels:
         counts: dict[str, Counter[str]] = defaultdict(Counter)
         for row in rows:
@@ -148,6 +152,25 @@ class Features(Kind[FeaturesOptions, Tensor]):
         Shape: (B, N, C); each attribute's sum to one.
         """
         return output.exp().flatten(-2).index_select(-1, self.real)
+
+    @property
+    def factor_sizes(self) -> tuple[int, int]:
+        rows, columns = self.void.shape
+        return rows, columns
+
+    def classes_of(self, labels: Sequence[str]) -> list[list[int] | None]:
+        found: list[list[int] | None] = []
+        for label in labels:
+            features = split(label)
+            classes = self._classes(label, features)
+            found.append(None if IGNORE in classes or features.keys() - set(self.attributes) else classes)
+        return found
+
+    def factors(self, output: Tensor) -> Tensor:
+        return output
+
+    def with_factors(self, output: Tensor, factors: Tensor) -> Tensor:  # noqa: ARG002 - nothing else is in it
+        return factors
 
     @classmethod
     def score(cls, options: FeaturesOptions, gold: Sequence[Row], predicted: Sequence[Annotation]) -> Scores:

@@ -80,6 +80,10 @@ class TokenLabels(Kind[TokenLabelsOptions, TagScores]):
         return (options.column,)
 
     @classmethod
+    def can_agree(cls, options: TokenLabelsOptions) -> bool:
+        return not options.crf and not options.bio
+
+    @classmethod
     def fit(cls, options: TokenLabelsOptions, rows: Iterable[Row]) -> Labels:
         counts: Counter[str] = Counter()
         for row in rows:
@@ -107,6 +111,19 @@ class TokenLabels(Kind[TokenLabelsOptions, TagScores]):
 
     def feedback(self, output: TagScores) -> Tensor:
         return self.tagger.probabilities(output)
+
+    @property
+    def factor_sizes(self) -> tuple[int, int]:
+        return 1, len(self.space)
+
+    def classes_of(self, labels: Sequence[str]) -> list[list[int] | None]:
+        return [[self.index[label]] if label in self.index else None for label in labels]
+
+    def factors(self, output: TagScores) -> Tensor:
+        return output.scores.log_softmax(-1).unsqueeze(-2)
+
+    def with_factors(self, output: TagScores, factors: Tensor) -> TagScores:
+        return TagScores(factors.squeeze(-2), output.mask)
 
     @classmethod
     def score(cls, options: TokenLabelsOptions, gold: Sequence[Row], predicted: Sequence[Annotation]) -> Scores:

@@ -185,6 +185,16 @@ class FeedSettings(Settings):
     """Whether the fed task learns from those above through its beliefs."""
 
 
+class AgreementSettings(Settings):
+    """Tasks whose labels of a word go together: the model answers with a combination that training data have."""
+
+    tasks: list[str] = Field(min_length=2)
+    """The tasks, such as UPOS, XPOS and features, which a corpus annotates together."""
+    unseen_cost: float = Field(default=5.0, ge=0)
+    """How much more probable (a difference of log-probabilities, in nats) what each task says by itself has to be than
+    every combination of the training data to be answered in place of one."""
+
+
 class SharingSettings(Settings):
     """Which tasks share which layers."""
 
@@ -217,6 +227,7 @@ class Recipe(Settings):
     corpora: dict[str, CorpusSettings] = Field(min_length=1)
     tasks: dict[str, TaskSettings] = Field(min_length=1)
     feeds: list[FeedSettings] = []
+    agreements: list[AgreementSettings] = []
     sharing: SharingSettings = SharingSettings()
     sampling: SamplingSettings = SamplingSettings()
     balancing: BalancingSettings = BalancingSettings()
@@ -329,6 +340,22 @@ class Recipe(Settings):
                         f"feeds.{i}: the gate of {target!r} holds back what it teaches, which a feed would let "
                         "through; take out the feed or the gate"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _agreements_fit(self) -> Recipe:
+        seen = set[str]()
+        for i, agreement in enumerate(self.agreements):
+            for task in agreement.tasks:
+                where = f"agreements.{i}.tasks"
+                if task not in self.tasks:
+                    raise ValueError(f"{where}: there is no task {task!r}{did_you_mean(task, self.tasks)}")
+                if task in seen:
+                    raise ValueError(f"{where}: {task!r} is named twice; each task agrees with others once")
+                if self.tasks[task].auxiliary or self.tasks[task].pair is not None:
+                    found = "an auxiliary one" if self.tasks[task].auxiliary else "one on pairs"
+                    raise ValueError(f"{where}: expected main tasks on single sentences, found {found}, {task!r}")
+                seen.add(task)
         return self
 
     @model_validator(mode="after")

@@ -20,7 +20,7 @@ def single_task(recipe: Recipe, task: str) -> Recipe:
         raise RecipeError(f"tasks.{task}: a hint helps other tasks, so that it is not trained alone")
     data = recipe.model_dump(mode="json", by_alias=True)
     data["tasks"] = {task: data["tasks"][task] | {"auxiliary": False, "gate": None}}
-    data["feeds"] = []
+    data["feeds"] = data["agreements"] = []
     data["probe"]["options"] = {t: options for t, options in data["probe"]["options"].items() if t == task}
     data["training"] |= {"select": "mean", "single_scores": None, "best_per_task": False, "successive": None}
     data["training"] |= {"teachers": None, "teaching": "annealed", "teaching_corpora": "annotated"}
@@ -46,9 +46,9 @@ def only_tasks(
 ) -> Recipe:
     """Return the recipe that trains some of its tasks, with all else as it was: same places, budget and seed.
 
-    What belongs to the other tasks alone goes with them: their feeds, the corpora that no task is left to need, their
-    single-task scores, and a choice of checkpoints by one of them. A corpus is needed by the tasks that ``corpora`` or
-    their own settings name it for, and by every task of which neither says which it needs.
+    What belongs to the other tasks alone goes with them: their feeds and agreements, the corpora that no task is left
+    to need, their single-task scores, and a choice of checkpoints by one of them. A corpus is needed by the tasks that
+    ``corpora`` or their own settings name it for, and by every task of which neither says which it needs.
 
     Args:
         recipe: the recipe.
@@ -72,6 +72,11 @@ def only_tasks(
         feed | {"to": targets}
         for feed in data["feeds"]
         if feed["from"] in tasks and (targets := [t for t in feed["to"] if t == ENCODER or t in tasks])
+    ]
+    data["agreements"] = [
+        agreement | {"tasks": left}
+        for agreement in data["agreements"]
+        if len(left := [t for t in agreement["tasks"] if t in tasks]) > 1
     ]
     needed = [(corpora or {}).get(task, found["corpora"]) for task, found in data["tasks"].items()]
     if None not in needed:

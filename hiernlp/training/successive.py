@@ -56,9 +56,9 @@ class Successive:
         embeddings = [p for groups in layers for p in groups[0]] + cased
         if not below:
             return [(p, self.settings.delta) for p in embeddings] if epoch else []
-        depth = self.model.depth_of(self.model.needed(below))
+        depth = self.model.depth_of(self.model.needed(below, answers=False))
         shared = embeddings + [p for groups in layers for group in groups[1 : depth + 1] for p in group]
-        own = [p for lower in self.model.needed(below) for p in self.model.own_parameters(lower)]
+        own = [p for lower in self.model.needed(below, answers=False) for p in self.model.own_parameters(lower)]
         heads = [*own, *self.model.fed_parameters(below)]
         return [(p, self.settings.delta) for p in shared] + [(p, self.settings.head_delta) for p in heads]
 

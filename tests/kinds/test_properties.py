@@ -139,6 +139,7 @@ CASES = {
         "multi_labels", "topics", {"pool": "max", "label_smoothing": 0.1, "class_weights": {"age": 2.0}}
     ),
 }
+AGREEING = {"token_labels", "token_labels hidden", "features", "features hidden"}
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
 
 
@@ -210,6 +211,27 @@ def test_feedback_does_not_depend_on_padding_and_is_finite(case: Case) -> None:
         torch.testing.assert_close(
             kind.feedback(kind(inputs, mask))[0], weights[b, : len(sentence[0])], rtol=1e-4, atol=1e-5
         )
+
+
+def test_which_kinds_can_agree_with_others() -> None:
+    found = {name for name, case in CASES.items() if (kind := case.make()).can_agree(kind.options)}
+    assert found == AGREEING
+
+
+@pytest.mark.parametrize("name", sorted(AGREEING))
+def test_factors_are_the_log_probabilities_of_the_answers(name: str) -> None:
+    case = CASES[name]
+    kind = case.make()
+    inputs, mask, words = states(ROWS)
+    output = kind(inputs, mask)
+    factors = kind.factors(output)
+    assert factors.shape == (*mask.shape, *kind.factor_sizes)
+    torch.testing.assert_close(factors.exp().sum(-1), torch.ones(factors.shape[:-1]))
+    torch.testing.assert_close(kind.factors(kind.with_factors(output, factors)), factors)
+    answers = [annotation[case.column] for annotation in kind.decode(output, words)]
+    for found, labels in zip(factors, answers, strict=True):
+        assert kind.classes_of(labels) == found[: len(labels)].argmax(-1).tolist()
+    assert kind.classes_of(["Unheard=Of"]) == [None]
 
 
 @every_case
