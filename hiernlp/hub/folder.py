@@ -290,7 +290,7 @@ def _damage_in(file: Path) -> Iterator[None]:
     """Tell whatever a file's content makes go wrong in the block as one sentence on that file."""
     try:
         yield
-    except (KeyError, TypeError, AttributeError, ValueError, IndexError, OSError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError, OSError, NotImplementedError) as error:
         first = next(iter(str(error).splitlines()), "")
         what = first if isinstance(error, HierNLPError) else f"{type(error).__name__}: {first[:300]}"
         raise ModelFolderError(f"{file}: damaged ({what}); save or copy the model again") from error
