@@ -2,11 +2,12 @@
 
 python scripts/reproduce_jmt.py --data path/to/corpora
 
-The folder holds ewt/{train,dev,test}.conllu, conll2000/{train,test}.txt and sick/{train,trial,test}.tsv. Every run is a
-model folder under --output and, once it is trained and scored, a record under --records: a small file of its scores. An
-interrupted run goes on when the command is given again, and one that has a record is not trained again; to repeat all,
-give an empty folder of records. The joint model's tasks on words are taught by the models of each task alone, those of
-the first seed, which are trained anew where they are recorded but not there. Checkpoints are chosen on development
+The folder holds ewt/{train,dev,test}.conllu, conll2000/{train,test}.txt, sick/{train,trial,test}.tsv and
+gum/train.conllu. Every run is a model folder under --output and, once it is trained and scored, a record under
+--records: a small file of its scores. An interrupted run goes on when the command is given again, and one that has a
+record is not trained again; to repeat all, give an empty folder of records. Some of the joint model's tasks on words
+are taught by the models of each task alone, those of the first seed, which are trained anew where they are recorded but
+not there; so taught, the joint model also reads sentences of GUM, as raw text. Checkpoints are chosen on development
 data, test data are scored once a model. At the end, and whenever the command is told to stop, the section between the
 marks in --report is written anew from the records.
 """
@@ -39,8 +40,14 @@ CORPORA = {
     **dict.fromkeys(("relatedness", "entailment"), ("sick",)),
 }
 """The corpus that annotates each task: what is trained alone reads no other."""
-TAUGHT = tuple(task for task in TASKS if CORPORA[task] != ("sick",))
-"""The tasks on words, which their own models teach, each on both corpora of single sentences."""
+TAUGHT = ("upos", "xpos", "dependencies")
+"""The tasks that their own models teach, each on all single sentences: what loses most by joining."""
+RAW = "corpora.gum={{reader: conllu, train: {file}, split: {{train: 0.4}}}}"
+"""Sentences of another treebank, as raw text: their annotation is not read, the teachers alone speak of them."""
+BESIDE_TEACHERS = [
+    *(f"tasks.{task}.corpora=[ewt]" for task in TASKS if CORPORA[task] == ("ewt",)),
+    "tasks.chunks.weight=2",  # what teachers of other tasks say of its corpus takes from it
+]
 PAIRS = "{from: similarity, to: relatedness}, {from: similarity, to: entailment}, {from: relatedness, to: entailment}"
 BELIEFS = "{from: upos, to: encoder}, {from: xpos, to: encoder}, {from: wsj_tags, to: encoder}"
 PAPER = f"{BELIEFS}, {{from: chunks, to: encoder}}, {{from: dependencies, to: encoder}}, {PAIRS}"
@@ -138,7 +145,9 @@ def plan(
         for task in recipe.main_tasks
     }
     teachers = {task: single[task][0] for task in TAUGHT}
-    joint = [taught(run("joint", recipe, seed), teachers) for seed in seeds]
+    raw = RAW.format(file=data / "gum" / "train.conllu")
+    beside = load_recipe(RECIPE, overrides=[*changes, raw, *BESIDE_TEACHERS])
+    joint = [taught(run("joint", beside, seed), teachers) for seed in seeds]
     plain = load_recipe(RECIPE, overrides=[*changes, *ALONE])
     untaught = [run("untaught", plain, seed) for seed in variant_seeds]
     variants = {}
