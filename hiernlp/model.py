@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hiernlp.agreement import Agreeing, Agreement
+from hiernlp.decoding._consulting import consulted, with_consulted
 from hiernlp.encoding.collate import WordBatch
 from hiernlp.encoding.letter_case import CASES
 from hiernlp.encoding.pairs import PairBatch
@@ -112,6 +113,11 @@ class HierarchicalModel(nn.Module):
         )
         self.agreements = tuple(agreements)
         self.agreeing = nn.ModuleList([Agreeing(agreement, heads) for agreement in agreements])
+        single = {task: head for task, head in heads.items() if not self.reads_pairs(task)}
+        self.consulted = consulted(
+            {task: head.decoder.consults for task, head in single.items()},
+            {task: head.columns(head.options) for task, head in single.items()},
+        )
         self._order = bottom_up(self.places, self.feeds)
 
     @property
@@ -137,7 +143,8 @@ class HierarchicalModel(nn.Module):
 
         Args:
             tasks: the tasks.
-            answers: whether the run is to answer; then those whose labels go together with theirs are computed, too.
+            answers: whether the run is to answer; then those that they consult, and those whose labels go together
+                with any of them, are computed, too.
 
         Raises:
             HierNLPError: there is no such task.
@@ -145,7 +152,7 @@ class HierarchicalModel(nn.Module):
         for task in tasks:
             if task not in self.places:
                 raise unknown_task(task, self.places)
-        needed = set(tasks)
+        needed = set(with_consulted(tasks, self.consulted) if answers else tasks)
         for agreement in self.agreements if answers else ():
             if not needed.isdisjoint(agreement.tasks):
                 needed.update(agreement.tasks)
@@ -160,13 +167,14 @@ class HierarchicalModel(nn.Module):
         """Return a model of some tasks, which answers as this one does and shares all its parameters.
 
         Raises:
-            HierNLPError: one of the tasks is fed by another that is to be left out, or answered together with it.
+            HierNLPError: one of the tasks is fed by another that is to be left out, answered together with it, or goes
+                by its answers.
         """
         for task in self.needed(list(tasks)):
             if task not in tasks:
                 raise HierNLPError(
-                    f"the task {task!r} feeds tasks that are to be kept, or is answered together with them, so that it "
-                    "must be kept, too"
+                    f"the task {task!r} feeds tasks that are to be kept, is answered together with them, or is asked "
+                    "by them, so that it must be kept, too"
                 )
         return self._of({task: task for task in self.places if task in tasks})
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from hiernlp.decoding._consulting import reconsidered, with_consulted
 from hiernlp.encoding.batches import plan_batches
 from hiernlp.encoding.collate import collate
 from hiernlp.encoding.joined import JUDGED, Pair, distinct, turned
@@ -74,6 +75,7 @@ class ModelPredictor:
         found: list[dict[str, Annotation]] = [{} for _ in sentences]
         special = len(self.encoder.prefix) + len(self.encoder.suffix)
         device = self._device
+        asked = with_consulted(tasks, self.model.consulted)
 
         def run(chosen: Sequence[int]) -> dict[str, list[Annotation]]:
             batch = collate(
@@ -82,9 +84,18 @@ class ModelPredictor:
                 mean=self.encoding.subword == "mean",
                 pad_to_multiple=self.encoding.pad_to_multiple,
             )
-            outputs = self.model(batch.to(device, non_blocking=True), tasks=tasks)
+            outputs = self.model(batch.to(device, non_blocking=True), tasks=asked)
             forms = [words[i] for i in chosen]
-            return {task: self._head(task).decode(o, forms, probabilities=probabilities) for task, o in outputs.items()}
+            first = {
+                task: self._head(task).decode(o, forms, probabilities=probabilities and task in tasks)
+                for task, o in outputs.items()
+            }
+
+            def reconsider(task: str, found: list[Annotation], answers: list[Annotation]) -> list[Annotation]:
+                return self._head(task).reconsider(found, outputs[task], forms, answers)
+
+            last = reconsidered(first, self.model.consulted, reconsider)
+            return {task: last[task] for task in tasks}
 
         sizes, lengths = [len(s.ids) + special for s in sentences], [len(s.lengths) for s in sentences]
         batches = plan_batches(sizes, budget=budget, words=lengths)

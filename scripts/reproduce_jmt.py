@@ -15,6 +15,7 @@ marks in --report is written anew from the records.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import shlex
@@ -42,7 +43,7 @@ CORPORA = {
 """The corpus that annotates each task: what is trained alone reads no other."""
 TAUGHT = ("upos", "xpos", "dependencies")
 """The tasks that their own models teach, each on all single sentences: what loses most by joining."""
-RAW = "corpora.gum={{reader: conllu, train: {file}, split: {{train: 0.4}}}}"
+RAW = "corpora.gum={{reader: conllu, train: {file}, split: {{train: 0.7}}}}"
 """Sentences of another treebank, as raw text: their annotation is not read, the teachers alone speak of them."""
 BESIDE_TEACHERS = [
     *(f"tasks.{task}.corpora=[ewt]" for task in TASKS if CORPORA[task] == ("ewt",)),
@@ -56,8 +57,8 @@ BARE = [f"tasks.{task}.shortcut=false" for task in TASKS]
 LINEAR = [f"tasks.{task}.options.hidden=0" for task in ("upos", "xpos", "feats", "lemmas", "chunks")]
 LOW = [f"tasks.{task}.place=3" for task in ("upos", "xpos", "feats", "lemmas", "wsj_tags")]
 TURNS = ["sampling.order=sequential"]
-ALONE = ["agreements=[]"]
-"""What variants, which have no teachers either, are without: columns are answered one by one."""
+ALONE = ["agreements=[]", "tasks.lemmas.options.lexicon=null"]
+"""What variants, which have no teachers either, are without: columns are answered one by one, each for itself."""
 VARIANTS = {
     "the joint recipe itself, without teachers": [],
     "all tasks on the top layer": [*TOP, f"feeds=[{PAIRS}]"],
@@ -120,7 +121,7 @@ def plan(
     """Return the joint runs, those without teachers and agreements, each task's alone, and each variant's."""
     data: Path = arguments.data.resolve()
     changes = [*arguments.set, *in_folder(data, load_recipe(RECIPE))]
-    recipe = load_recipe(RECIPE, overrides=changes)
+    recipe = load_recipe(RECIPE, overrides=[*changes, *ALONE])
     share = [f"corpora.{corpus}.split.train={arguments.variant_share}" for corpus in recipe.corpora]
 
     def run(name: str, recipe: Recipe, seed: int) -> Run:
@@ -145,11 +146,10 @@ def plan(
         for task in recipe.main_tasks
     }
     teachers = {task: single[task][0] for task in TAUGHT}
-    raw = RAW.format(file=data / "gum" / "train.conllu")
+    raw = RAW.format(file=json.dumps(str(data / "gum" / "train.conllu")))
     beside = load_recipe(RECIPE, overrides=[*changes, raw, *BESIDE_TEACHERS])
     joint = [taught(run("joint", beside, seed), teachers) for seed in seeds]
-    plain = load_recipe(RECIPE, overrides=[*changes, *ALONE])
-    untaught = [run("untaught", plain, seed) for seed in variant_seeds]
+    untaught = [run("untaught", recipe, seed) for seed in variant_seeds]
     variants = {}
     for title, changed in VARIANTS.items():
         varied = load_recipe(RECIPE, overrides=[*changes, *share, *ALONE, *changed])

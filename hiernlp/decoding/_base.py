@@ -40,6 +40,28 @@ class Decoder(ABC):
         """Return what is chosen before the head can say the rest, by name; nothing for most kinds."""
         return {}
 
+    @property
+    def consults(self) -> tuple[str, ...]:
+        """The columns by which :meth:`reconsider` goes, where other tasks of the model answer them; none for most."""
+        return ()
+
+    def reconsider(
+        self,
+        annotations: list[Annotation],
+        found: Found,  # noqa: ARG002 - of decoders that consult others
+        words: Words,  # noqa: ARG002
+        answers: Sequence[Annotation],  # noqa: ARG002
+    ) -> list[Annotation]:
+        """Return the annotations in the light of what other tasks answer for the same words.
+
+        Args:
+            annotations: what the decoder returned, one annotation a sentence; may be written to.
+            found: the head's arrays.
+            words: the words of each of the batch's sentences.
+            answers: of each sentence, the columns that the decoder consults.
+        """
+        return annotations
+
     @abstractmethod
     def __call__(self, found: Found, words: Words, *, probabilities: bool = False) -> list[Annotation]:
         """Return one annotation a sentence.

@@ -10,8 +10,8 @@ from accelerate import Accelerator
 from hiernlp.errors import ModelFolderError, RecipeError
 from hiernlp.experiment.folders import STATE, TRAINING
 from hiernlp.experiment.preparation import Experiment
-from hiernlp.hub.folder import CONFIG, Bundle, load_bundle
-from hiernlp.kinds._base import Arrays, Kind
+from hiernlp.hub.folder import CONFIG, Bundle, TaskRecord, load_bundle
+from hiernlp.kinds._base import Arrays, Kind, Labels
 from hiernlp.recipe import Recipe
 from hiernlp.registry import kinds
 from hiernlp.training.checkpoints import has_state
@@ -152,7 +152,7 @@ def _loaded(name: str, tasks: list[str], experiment: Experiment) -> Bundle:
         if task not in teacher.tasks:
             raise RecipeError(f"{where}: {name}: expected a model of {task!r}, found one of {', '.join(teacher.tasks)}")
         mine, theirs = experiment.bundle.tasks[task], teacher.tasks[task]
-        if (mine.kind, mine.labels) != (theirs.kind, theirs.labels):
+        if mine.kind != theirs.kind or _space(mine) != _space(theirs):
             what = "kind" if mine.kind != theirs.kind else "labels"
             raise RecipeError(
                 f"{where}: {name}: expected the {what} that {task!r} has here, found other ones; give a model that was "
@@ -165,6 +165,12 @@ def _loaded(name: str, tasks: list[str], experiment: Experiment) -> Bundle:
         if teacher.model.reads_pairs(task) != experiment.bundle.model.reads_pairs(task):
             raise RecipeError(f"{where}: {name}: expected a model that reads as many sentences at a time as {task!r}")
     return teacher
+
+
+def _space(task: TaskRecord) -> Labels:
+    """Return the label spaces that a task's beliefs are over."""
+    aids = kinds.load(task.kind).aids
+    return {role: labels for role, labels in task.labels.items() if role not in aids}
 
 
 def _option(bundle: Bundle, task: str, name: str) -> object:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hiernlp.decoding._base import Annotation, Decoder
+from hiernlp.decoding._consulting import consulted, reconsidered, with_consulted
 from hiernlp.encoding.batches import plan_batches
 from hiernlp.encoding.grid import lay_out
 from hiernlp.encoding.joined import JUDGED, Pair, distinct, lay_out_joined, turned
@@ -57,6 +58,11 @@ class GraphModel:
             name: decoders.load(task.kind)(options=task.options, labels=task.labels)
             for name, task in self.manifest.tasks.items()
         }
+        single = {name: task for name, task in self.manifest.tasks.items() if not task.pairs}
+        self._consulted = consulted(
+            {name: self._decoders[name].consults for name in single},
+            {name: task.columns for name, task in single.items()},
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Let copies in other processes read the folder themselves: sessions cannot be copied."""
@@ -79,7 +85,7 @@ class GraphModel:
         """Return each sentence's annotation by task (see :class:`hiernlp.predictor.Predictor`)."""
         found: list[dict[str, Annotation]] = [{} for _ in sentences]
         graph = self.manifest.graph_for("sentences", tasks, probabilities=probabilities)
-        outputs = self._outputs(graph, tasks)
+        outputs = self._outputs(graph, with_consulted(tasks, self._consulted))
         for chosen, given in self._batches(sentences, budget):
             arrays = self._run(graph.file, given, outputs)
             self._annotate(found, chosen, arrays, words=words, tasks=tasks, probabilities=probabilities)
@@ -193,10 +199,22 @@ class GraphModel:
         probabilities: bool,
     ) -> None:
         """Put the annotations of a batch where they belong, given the arrays of the tasks."""
+        forms = [words[i] for i in chosen]
+        of_task = {
+            task: {n.removeprefix(f"{task}/"): a for n, a in arrays.items() if _task_of(n) == task}
+            for task in with_consulted(tasks, self._consulted)
+        }
+        first = {
+            task: self._decode(task, own, forms, probabilities=probabilities and task in tasks)
+            for task, own in of_task.items()
+        }
+
+        def reconsider(task: str, annotations: list[Annotation], answers: list[Annotation]) -> list[Annotation]:
+            return self._decoders[task].reconsider(annotations, of_task[task], forms, answers)
+
+        last = reconsidered(first, self._consulted, reconsider)
         for task in tasks:
-            of_task = {n.removeprefix(f"{task}/"): a for n, a in arrays.items() if _task_of(n) == task}
-            answers = self._decode(task, of_task, [words[i] for i in chosen], probabilities=probabilities)
-            for i, annotation in zip(chosen, answers, strict=True):
+            for i, annotation in zip(chosen, last[task], strict=True):
                 found[i][task] = annotation
 
     def _decode(

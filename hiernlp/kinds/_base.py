@@ -99,6 +99,9 @@ class Kind(nn.Module, ABC, Generic[Options, Output]):
     range_options: ClassVar[tuple[str, ...]] = ()
     """The options that, besides the label space, say what beliefs mean; a teacher must have the same."""
 
+    aids: ClassVar[tuple[str, ...]] = ()
+    """Roles of labels by which answers are chosen and that beliefs are not over; a teacher may have others."""
+
     def __init__(self, *, options: Options, labels: Labels, hidden_size: int) -> None:
         super().__init__()
         self.options = options
@@ -213,6 +216,16 @@ class Kind(nn.Module, ABC, Generic[Options, Output]):
             given = self.given_on_host(arrays, choice, words, probabilities=probabilities)
             found = ChainMap(choice, OnHost(given), found)  # pyright: ignore[reportArgumentType] - none is written to
         return self.decoder(found, words, probabilities=probabilities)
+
+    def reconsider(
+        self,
+        annotations: list[Annotation],
+        output: Output,
+        words: Sequence[Sequence[str]],
+        answers: Sequence[Annotation],
+    ) -> list[Annotation]:
+        """Return a batch's annotations in the light of the answers of other tasks that the decoder consults."""
+        return self.decoder.reconsider(annotations, OnHost(self.arrays(output)), words, answers)
 
     @abstractmethod
     def feedback(self, output: Output) -> Tensor:

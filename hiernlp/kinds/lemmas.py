@@ -38,6 +38,12 @@ class LemmasOptions(Settings):
     """Dropout on the words' states."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Share of the target spread evenly over all scripts."""
+    lexicon: str | None = None
+    """Annotation column with the tags of words, such as ``xpos``. Where the model also answers it, a form that training
+    data have with its tag takes a lemma that they have for both; in a model without that task, scripts alone decide."""
+    lexicon_cost: float = Field(default=2.0, ge=0)
+    """How much more probable (a difference of log-probabilities, in nats) another lemma has to be than those of the
+    lexicon to be answered all the same."""
 
 
 class Lemmas(Kind[LemmasOptions, Tensor]):
@@ -46,6 +52,7 @@ class Lemmas(Kind[LemmasOptions, Tensor]):
     Options = LemmasOptions
     Decoder = decoding.Lemmas
     level = "token"
+    aids = decoding.LEXICON
 
     def __init__(self, *, options: LemmasOptions, labels: Labels, hidden_size: int) -> None:
         super().__init__(options=options, labels=labels, hidden_size=hidden_size)
@@ -61,12 +68,21 @@ class Lemmas(Kind[LemmasOptions, Tensor]):
         return (options.column,)
 
     @classmethod
+    def hidden_columns(cls, options: LemmasOptions) -> tuple[str, ...]:
+        return () if options.lexicon is None else (options.lexicon,)
+
+    @classmethod
     def fit(cls, options: LemmasOptions, rows: Iterable[Row]) -> Labels:
         pairs: Counter[tuple[str, str]] = Counter()
+        entries: Counter[tuple[str, str, str]] = Counter()
         for row in rows:
             lemmas = row.get(options.column)
             if lemmas is not None:
                 pairs.update((w, lemma) for w, lemma in zip(row["words"], lemmas, strict=True) if lemma)
+                tags = None if options.lexicon is None else row.get(options.lexicon)
+                if tags is not None:
+                    found = zip(row["words"], tags, lemmas, strict=True)
+                    entries.update((word, tag, lemma) for word, tag, lemma in found if tag and lemma)
         counts: Counter[str] = Counter()
         for (word, lemma), number in pairs.items():
             counts[script_of(word, lemma)] += number
@@ -77,7 +93,7 @@ class Lemmas(Kind[LemmasOptions, Tensor]):
                 f"no edit script of {options.column!r} is seen {options.min_count} times in training, at most "
                 f"{max(counts.values())} times; give the option min_count a lower value, or more training data"
             )
-        return {"scripts": learnt}
+        return {"scripts": learnt} | _lexicon(entries, options)
 
     def forward(self, words: Tensor, mask: Tensor) -> Tensor:  # noqa: ARG002 - each word is judged by itself
         """Return the scripts' scores of each word, in float32, shape (B, N, C)."""
@@ -153,3 +169,20 @@ class Lemmas(Kind[LemmasOptions, Tensor]):
                     by_form[word][lemma] += 1
         best = {form: counts.most_common(1)[0][0] for form, counts in by_form.items()}
         return lambda row: {options.column: [best.get(word, word) for word in row["words"]]}
+
+
+def _lexicon(entries: Counter[tuple[str, str, str]], options: LemmasOptions) -> Labels:
+    """Return the columns of a lexicon, in a stable order; nothing where none is wanted.
+
+    Raises:
+        DataError: no word has both a tag and a lemma.
+    """
+    if options.lexicon is None:
+        return {}
+    if not entries:
+        raise DataError(
+            f"the option lexicon names the annotation {options.lexicon!r}, which no training sentence with "
+            f"{options.column!r} has; name a column of tags that the corpora have, such as xpos, or leave it out"
+        )
+    ordered = sorted(entries, key=lambda entry: (*entry[:2], -entries[entry], entry[2]))
+    return {role: list(values) for role, values in zip(decoding.LEXICON, zip(*ordered, strict=True), strict=True)}
