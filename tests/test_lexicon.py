@@ -18,7 +18,7 @@ from hiernlp.hub.folder import Bundle
 from hiernlp.hub.pruning import prune
 from hiernlp.inference.analyzer import Analyzer
 from hiernlp.kinds.lemmas import Lemmas, LemmasOptions
-from hiernlp.recipe import Recipe, single_task
+from hiernlp.recipe import Recipe, single_task, with_training
 from hiernlp.recipe.files import validate_recipe
 from tests.graphs.conftest import shaken
 
@@ -212,6 +212,24 @@ def test_a_task_alone_goes_without_tags(recipe: Recipe) -> None:
     assert alone.model.consulted == {}
     assert alone.model.needed(["lemmas"]) == ("lemmas",)
     assert len(annotated(alone, ["lemmas"])) == len(SENTENCES)
+
+
+def test_a_model_without_a_lexicon_can_teach_one_that_has(recipe: Recipe, tmp_path: Path) -> None:
+    data = recipe.model_dump(mode="json", by_alias=True)
+    data["tasks"]["lemmas"]["options"] = {}
+    list(Run(single_task(Recipe.model_validate(data), "lemmas"), tmp_path / "teacher").events())
+    taught = with_training(recipe, teachers={"lemmas": str(tmp_path / "teacher")})
+    assert list(Run(taught, tmp_path / "pupil").events())
+
+
+def test_the_service_lists_labels_and_no_lexicon(bundle: Bundle) -> None:
+    pytest.importorskip("fastapi")
+    from hiernlp.server.catalogue import catalogue
+    from hiernlp.server.settings import ServerSettings
+
+    found = catalogue(Analyzer(bundle, device="cpu"), name="toy", settings=ServerSettings())
+    (lemmas,) = (task for task in found.tasks if task.name == "lemmas")
+    assert lemmas.labels.keys() == lemmas.label_counts.keys() == {"scripts"}
 
 
 def test_a_column_that_no_corpus_has_is_told(recipe_data: Make) -> None:

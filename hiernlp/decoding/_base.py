@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -31,6 +31,9 @@ class Decoder(ABC):
         options: all of the task's options as plain values.
         labels: the task's label spaces.
     """
+
+    aids: ClassVar[tuple[str, ...]] = ()
+    """Roles of labels by which answers are chosen, and that a head says nothing of."""
 
     def __init__(self, *, options: Mapping[str, Any], labels: Labels) -> None:
         self.options = options

@@ -22,6 +22,8 @@ class Lemmas(Decoder):
     applies. A lemma that the lexicon gives has the probability of the one that it replaces.
     """
 
+    aids = LEXICON
+
     def __init__(self, *, options: Mapping[str, Any], labels: Labels) -> None:
         super().__init__(options=options, labels=labels)
         self.scripts = [EditScript.parse(script) for script in labels["scripts"]]

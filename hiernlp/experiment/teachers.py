@@ -169,7 +169,7 @@ def _loaded(name: str, tasks: list[str], experiment: Experiment) -> Bundle:
 
 def _space(task: TaskRecord) -> Labels:
     """Return the label spaces that a task's beliefs are over."""
-    aids = kinds.load(task.kind).aids
+    aids = kinds.load(task.kind).Decoder.aids
     return {role: labels for role, labels in task.labels.items() if role not in aids}
 
 

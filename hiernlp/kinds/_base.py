@@ -99,9 +99,6 @@ class Kind(nn.Module, ABC, Generic[Options, Output]):
     range_options: ClassVar[tuple[str, ...]] = ()
     """The options that, besides the label space, say what beliefs mean; a teacher must have the same."""
 
-    aids: ClassVar[tuple[str, ...]] = ()
-    """Roles of labels by which answers are chosen and that beliefs are not over; a teacher may have others."""
-
     def __init__(self, *, options: Options, labels: Labels, hidden_size: int) -> None:
         super().__init__()
         self.options = options

@@ -52,7 +52,6 @@ class Lemmas(Kind[LemmasOptions, Tensor]):
     Options = LemmasOptions
     Decoder = decoding.Lemmas
     level = "token"
-    aids = decoding.LEXICON
 
     def __init__(self, *, options: LemmasOptions, labels: Labels, hidden_size: int) -> None:
         super().__init__(options=options, labels=labels, hidden_size=hidden_size)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from hiernlp.registry import decoders
 from hiernlp.server.messages import Limits, Task, Tasks
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ def catalogue(analyzer: BaseAnalyzer, *, name: str, settings: ServerSettings) ->
 
 def _task(analyzer: BaseAnalyzer, name: str) -> Task:
     info = analyzer.about(name)
+    aids = decoders.load(info.kind).aids
+    spaces = {role: labels for role, labels in info.labels.items() if role not in aids}
     return Task(
         name=name,
         kind=info.kind,
@@ -40,8 +43,8 @@ def _task(analyzer: BaseAnalyzer, name: str) -> Task:
         pairs=info.pairs,
         feeds=list(info.feeds),
         description=info.description,
-        label_counts={role: len(labels) for role, labels in info.labels.items()},
-        labels={role: labels[:MOST_LABELS] for role, labels in info.labels.items()},
+        label_counts={role: len(labels) for role, labels in spaces.items()},
+        labels={role: labels[:MOST_LABELS] for role, labels in spaces.items()},
     )
 
 
