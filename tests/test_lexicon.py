@@ -184,6 +184,7 @@ def test_saved_loaded_and_cut_it_answers_the_same(bundle: Bundle, tmp_path: Path
     loaded = load_bundle(tmp_path / "model")
     expected = annotated(bundle, ["lemmas"])
     assert annotated(loaded, ["lemmas"]) == expected
+    assert "by what other tasks answer, too: lemmas, by upos." in (tmp_path / "model" / "README.md").read_text("utf-8")
     cut = prune(loaded, ["lemmas"])
     assert cut.feeding == ("upos", "feats")
     assert annotated(cut.bundle, ["lemmas"]) == expected

@@ -16,7 +16,7 @@ most frequent first."""
 
 
 class Lemmas(Decoder):
-    """Reads ``best`` (B, N), ``scores`` (B, N, C) where the best script does not apply, and ``shares`` (B, N, C).
+    """Reads ``best`` (B, N), ``shares`` (B, N, C), and ``scores`` (B, N, C) where the best script is not the answer.
 
     A word to which no script applies is its own lemma. A lemma's probability is that of its script, or 0 if none
     applies. A lemma that the lexicon gives has the probability of the one that it replaces.

@@ -52,6 +52,8 @@ def _tasks(bundle: Bundle) -> list[str]:
         lines += ["", f"Beliefs fed upward (triangles and arrows): {fed}."]
     for agreement in bundle.model.agreements:
         lines += ["", f"Answered with labels that go together in training data: {', '.join(agreement.tasks)}."]
+    for task, others in bundle.model.consulted.items():
+        lines += ["", f"Answered by what other tasks answer, too: {task}, by {', '.join(others.values())}."]
     return lines
 
 
