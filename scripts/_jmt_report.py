@@ -60,7 +60,7 @@ def main_table(joint: Sequence[Run], untaught: Sequence[Run], single: Mapping[st
         ["Hashimoto et al. 2017, joint", *(figure.paper_joint for figure in FIGURES)],
         ["each alone", *(_cell(single[figure.task], figure) for figure in FIGURES)],
         ["**joint**", *(_cell(joint, figure) for figure in FIGURES)],
-        ["joint, without teachers and agreements", *(_cell(untaught, figure) for figure in FIGURES)],
+        ["joint, without teachers, agreements and lexicon", *(_cell(untaught, figure) for figure in FIGURES)],
     ]
     return _markdown(["test data", *(figure.title for figure in FIGURES)], rows)
 

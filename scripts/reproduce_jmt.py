@@ -98,9 +98,8 @@ def main() -> None:
             work(to_do(chosen), at_once=arguments.jobs, logs=arguments.output / "logs")
     finally:
         picture = arguments.report.parent / "jmt.png"
-        shares = (
-            f"Variants, without teachers and agreements, trained on {arguments.variant_share:.0%} of the sentences:"
-        )
+        share = f"{arguments.variant_share:.0%}"
+        shares = f"Variants, without teachers, agreements and lexicon, trained on {share} of the sentences:"
         text = "\n".join(
             [
                 main_table(joint, untaught, single),
@@ -118,7 +117,7 @@ def main() -> None:
 def plan(
     arguments: argparse.Namespace,
 ) -> tuple[list[Run], list[Run], dict[str, list[Run]], dict[str, list[Run]]]:
-    """Return the joint runs, those without teachers and agreements, each task's alone, and each variant's."""
+    """Return the joint runs, those without teachers, agreements and lexicon, each task's alone, and each variant's."""
     data: Path = arguments.data.resolve()
     changes = [*arguments.set, *in_folder(data, load_recipe(RECIPE))]
     recipe = load_recipe(RECIPE, overrides=[*changes, *ALONE])

@@ -138,5 +138,5 @@ def test_what_is_not_run_is_said(run, report):
     assert report.differences([run], single, split="test") == "Not run.\n"
     shown = report.main_table([run], [run], single)
     assert "| **joint** | not run |" in shown
-    assert "| joint, without teachers and agreements | not run |" in shown
+    assert "| joint, without teachers, agreements and lexicon | not run |" in shown
     assert Path(run.record).exists() is False
