@@ -27,7 +27,7 @@ def prune_command(model: str, output: Path, *, tasks: list[str]) -> None:
     before, after = bundle.model, pruned.bundle.model
     numbers = [sum(p.numel() for p in m.parameters()) / 1e6 for m in (before, after)]
     size = (output / WEIGHTS).stat().st_size / 1e6
-    fed = f" ({', '.join(pruned.feeding)} for what they feed)" if pruned.feeding else ""
+    fed = f" (needed by the others: {', '.join(pruned.feeding)})" if pruned.feeding else ""
     sys.stdout.write(
         f"kept {', '.join(after.tasks)}{fed}: {after.scheme.depth} of {before.scheme.depth} layers, "
         f"{numbers[1]:.1f} of {numbers[0]:.1f} million parameters, weights of {size:.1f} MB\n"

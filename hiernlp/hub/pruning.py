@@ -25,7 +25,7 @@ class Pruned:
 
     Attributes:
         bundle: the model with all that is needed to use it; it may share weights with the whole one.
-        feeding: the tasks that were not asked for and stay, as they feed those that were, bottom-up.
+        feeding: the tasks that were not asked for and stay, as those that were need them, bottom-up.
     """
 
     bundle: Bundle
@@ -40,7 +40,7 @@ def prune(bundle: Bundle, tasks: Collection[str]) -> Pruned:
 
     Args:
         bundle: the model.
-        tasks: the tasks to keep; what feeds them is kept, too.
+        tasks: the tasks to keep; what they need of others, which feed them or whose answers they go by, is kept, too.
 
     Raises:
         HierNLPError: there is no such task, or the sharing scheme cannot be cut without changing an answer.

@@ -457,7 +457,7 @@ def test_prune(cli: Cli, model: Path, tmp_path: Path) -> None:
     cut = tmp_path / "cut"
     done = cli("prune", model, "--tasks", "lemmas", "--output", cut)
     assert done.code == 0, done.err
-    assert done.out.startswith("kept upos, lemmas (upos for what they feed): 2 of 4 layers, ")
+    assert done.out.startswith("kept upos, lemmas (needed by the others: upos): 2 of 4 layers, ")
     text = b"the big cat sees mary ."
     for tasks in ("lemmas", "upos"):
         asked = ["--tasks", tasks, "--probabilities", "--format", "json"]
