@@ -24,7 +24,7 @@ from hiernlp.kinds.features import Features, FeaturesOptions
 from hiernlp.kinds.token_labels import TokenLabels, TokenLabelsOptions
 from hiernlp.recipe import Recipe, only_tasks, single_task
 from hiernlp.recipe.files import validate_recipe
-from tests.graphs.conftest import shaken
+from tests.graphs.conftest import analyzer_of_graphs, shaken
 
 TAGS = ["NOUN", "VERB", "X"]
 FEATURES = {"Number": ["Plur", "Sing"], "Tense": ["Past", "Pres", "Fut"]}
@@ -201,13 +201,7 @@ def test_saved_loaded_and_cut_it_answers_the_same(bundle: Bundle, tmp_path: Path
 
 
 def test_graphs_give_the_same_answers(bundle: Bundle, tmp_path: Path) -> None:
-    pytest.importorskip("onnxruntime")
-    pytest.importorskip("onnxscript")
-    from hiernlp.graphs.analyzer import OnnxAnalyzer
-    from hiernlp.graphs.exporter import export
-
-    export(bundle, tmp_path)
-    analyzer = OnnxAnalyzer(tmp_path, threads=1)
+    analyzer = analyzer_of_graphs(bundle, tmp_path)
     for tasks in (["upos"], ["upos", "feats", "dependencies"]):
         found = [dict(sentence.annotations) for sentence in analyzer(SENTENCES, tasks=tasks)]
         expected = [dict(s.annotations) for s in Analyzer(bundle, device="cpu")(SENTENCES, tasks=tasks)]

@@ -20,7 +20,7 @@ from hiernlp.inference.analyzer import Analyzer
 from hiernlp.kinds.lemmas import Lemmas, LemmasOptions
 from hiernlp.recipe import Recipe, single_task, with_training
 from hiernlp.recipe.files import validate_recipe
-from tests.graphs.conftest import shaken
+from tests.graphs.conftest import analyzer_of_graphs, shaken
 
 Make = Callable[..., dict[str, Any]]
 SENTENCES = [["the", "cat", "sees", "a", "big", "dog", "."], ["mary", "liked", "?"], ["zebras"] * 90]
@@ -194,13 +194,7 @@ def test_saved_loaded_and_cut_it_answers_the_same(bundle: Bundle, tmp_path: Path
 
 @pytest.mark.parametrize("probabilities", [False, True])
 def test_graphs_give_the_same_answers(bundle: Bundle, tmp_path: Path, probabilities: bool) -> None:
-    pytest.importorskip("onnxruntime")
-    pytest.importorskip("onnxscript")
-    from hiernlp.graphs.analyzer import OnnxAnalyzer
-    from hiernlp.graphs.exporter import export
-
-    export(bundle, tmp_path)
-    analyzer = OnnxAnalyzer(tmp_path, threads=1)
+    analyzer = analyzer_of_graphs(bundle, tmp_path)
     for tasks in (["lemmas"], ["upos", "feats", "lemmas", "dependencies"]):
         found = [dict(s.annotations) for s in analyzer(SENTENCES, tasks=tasks, probabilities=probabilities)]
         for one, other in zip(found, annotated(bundle, tasks, probabilities=probabilities), strict=True):

@@ -42,6 +42,16 @@ def shaken(bundle: Bundle) -> Bundle:
     return bundle
 
 
+def analyzer_of_graphs(bundle: Bundle, folder: Path) -> Any:
+    """Return an analyzer by the graphs of a model, made in an empty folder; skip the test where the extra is absent."""
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    from hiernlp.graphs.analyzer import OnnxAnalyzer
+
+    export(bundle, folder)
+    return OnnxAnalyzer(folder, threads=1)
+
+
 @pytest.fixture(scope="session")
 def make_bundle(recipe_data: Callable[..., dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Return a function that makes an untrained model of some tasks, in which every parameter matters."""
