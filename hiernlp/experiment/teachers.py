@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from accelerate import Accelerator
 
@@ -30,7 +31,8 @@ def lessons_for(
 ) -> dict[tuple[str, str], list[Arrays | None]]:
     """Return what the recipe's teachers say of the training sentences, by corpus and task.
 
-    Each teacher is loaded once, whatever it teaches, and let go before the next one is.
+    Each teacher is loaded once, whatever it teaches, and let go before the next one is. Where a task has several, they
+    say the mean of what each says.
 
     Args:
         experiment: data and model.
@@ -41,10 +43,11 @@ def lessons_for(
         RecipeError: a teacher has another label space than the task that it teaches, or lacks the task.
         ModelFolderError: a teacher cannot be loaded.
     """
-    found: dict[tuple[str, str], list[Arrays | None]] = {}
+    found: dict[tuple[str, str], list[list[Arrays | None]]] = {}
     teachers: dict[str, list[str]] = {}
-    for task, model in teachers_of(experiment.recipe, base=base or Path()).items():
-        teachers.setdefault(model, []).append(task)
+    for task, models in teachers_of(experiment.recipe, base=base or Path()).items():
+        for model in models:
+            teachers.setdefault(model, []).append(task)
     for model, tasks in teachers.items():
         teacher = _loaded(model, tasks, experiment)
         teacher.model.to(accelerator.device)
@@ -64,8 +67,10 @@ def lessons_for(
                     tasks=taught,
                     budget=experiment.recipe.training.evaluation_subwords,
                 )
-            found |= {(corpus, task): lessons for task, lessons in said.items()}
-    return found
+            for task, lessons in said.items():
+                found.setdefault((corpus, task), []).append(lessons)
+    heads = experiment.bundle.model.heads
+    return {(corpus, task): _together(all_said, heads[task]) for (corpus, task), all_said in found.items()}  # pyright: ignore[reportArgumentType]
 
 
 def with_lessons(
@@ -85,8 +90,8 @@ def with_lessons(
     return found
 
 
-def teachers_of(recipe: Recipe, *, base: Path) -> dict[str, str]:
-    """Return the model folder or hub id of each task's teacher.
+def teachers_of(recipe: Recipe, *, base: Path) -> dict[str, list[str]]:
+    """Return the model folders or hub ids of each task's teachers.
 
     Raises:
         RecipeError: the folder that the recipe names has no model of any task that can be taught.
@@ -95,7 +100,8 @@ def teachers_of(recipe: Recipe, *, base: Path) -> dict[str, str]:
     if given is None:
         return {}
     if not isinstance(given, str):
-        return {task: _beside(model, base) for task, model in given.items()}
+        named = {task: [models] if isinstance(models, str) else models for task, models in given.items()}
+        return {task: [_beside(model, base) for model in models] for task, models in named.items()}
     if given == ALONE:
         raise RecipeError(
             f"training.teachers: {ALONE!r} is for `hiernlp compare`, which trains each task alone first; give a folder "
@@ -103,11 +109,11 @@ def teachers_of(recipe: Recipe, *, base: Path) -> dict[str, str]:
         )
     folder = Path(_beside(given, base))
     seed = recipe.training.seed
-    found: dict[str, str] = {}
+    found: dict[str, list[str]] = {}
     for task, settings in recipe.tasks.items():
         if settings.view is None and kinds.load(settings.kind).can_be_taught:
             model = _first_trained(_candidates(folder, task=task, seed=seed))
-            found |= {} if model is None else {task: str(model)}
+            found |= {} if model is None else {task: [str(model)]}
     if not found:
         raise RecipeError(
             f"training.teachers: {given}: expected a folder that `hiernlp compare` made, or the folder training/single "
@@ -127,6 +133,13 @@ def _first_trained(folders: Iterable[Path]) -> Path | None:
     """Return the first folder that holds a model whose training is not to be gone on with."""
     models = (folder for folder in folders if (folder / CONFIG).is_file())
     return next((folder for folder in models if not has_state(folder / TRAINING / STATE)), None)
+
+
+def _together(said: Sequence[list[Arrays | None]], head: Kind[Any, Any]) -> list[Arrays | None]:
+    """Return what a task's teachers, each with its lessons of the same sentences, say together of each sentence."""
+    if len(said) == 1:
+        return said[0]
+    return [head.mean_lesson([lesson for lesson in of if lesson is not None]) for of in zip(*said, strict=True)]
 
 
 def _learns_from_teachers_alone(task: str, split: EncodedSplit, experiment: Experiment) -> bool:

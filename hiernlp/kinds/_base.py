@@ -261,6 +261,10 @@ class Kind(nn.Module, ABC, Generic[Options, Output]):
         beliefs = halves(self.feedback(output))
         return [{"beliefs": found[:length]} for found, length in zip(beliefs, lengths, strict=True)]
 
+    def mean_lesson(self, lessons: Sequence[Arrays]) -> Arrays:
+        """Return what several teachers say together of a sentence: by default the mean of each of their arrays."""
+        return {name: mean([lesson[name] for lesson in lessons]) for name in lessons[0]}
+
     def collate_lessons(self, lessons: Sequence[Arrays | None], words: int) -> dict[str, Tensor]:
         """Return a batch's lessons as padded arrays, NaN where there is none."""
         rows = 1 if self.level == "sentence" else words
@@ -372,6 +376,11 @@ def class_weights(spec: Mapping[str, float], labels: Sequence[str]) -> Tensor | 
 def halves(values: Tensor) -> np.ndarray:
     """Return values on the host in float16, in which much of a corpus can be kept."""
     return values.detach().half().cpu().numpy()
+
+
+def mean(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the mean of arrays of one shape, in float16."""
+    return np.stack(arrays).mean(axis=0, dtype=np.float32).astype(np.float16)
 
 
 def padded(arrays: Sequence[np.ndarray | None], shape: tuple[int, ...]) -> Tensor:

@@ -32,6 +32,7 @@ from hiernlp.kinds._base import (
     Targets,
     halves,
     label_space,
+    mean,
     pad,
     padded,
 )
@@ -271,6 +272,18 @@ class Dependencies(Kind[DependenciesOptions, ArcScores]):
             {"heads": heads[i, :n], "arcs": arcs[i, :n, : n + 1], "relations": relations[i, :n]}
             for i, n in enumerate(lengths)
         ]
+
+    def mean_lesson(self, lessons: Sequence[Arrays]) -> Arrays:
+        """Return the mean probabilities of heads, the most probable ones, and relations' mean probabilities given them.
+
+        Of a word's relations those teachers speak whose own most probable head it is; where it is none's, nobody does.
+        """
+        arcs = mean([lesson["arcs"] for lesson in lessons])
+        heads = arcs.argmax(-1).astype(np.int32)
+        agree = np.stack([lesson["heads"] == heads for lesson in lessons])
+        said = np.stack([lesson["relations"].astype(np.float32) for lesson in lessons])
+        relations = (said * agree[:, :, None]).sum(0) / np.maximum(agree.sum(0), 1)[:, None]
+        return {"heads": heads, "arcs": arcs, "relations": relations.astype(np.float16)}
 
     def collate_lessons(self, lessons: Sequence[Arrays | None], words: int) -> dict[str, Tensor]:
         shapes = {"arcs": (words, words + 1), "relations": (words, len(self.space))}

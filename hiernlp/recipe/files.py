@@ -210,11 +210,8 @@ def _absolute_sources(data: Mapping[str, Any], folder: Path) -> None:
     training = data.get("training")
     if isinstance(training, dict) and isinstance(training.get("single_scores"), str):
         training["single_scores"] = str(folder / Path(training["single_scores"]).expanduser())
-    teachers = training.get("teachers") if isinstance(training, dict) else None
-    if isinstance(training, dict) and isinstance(teachers, str):
-        training["teachers"] = _absolute_model(teachers, folder)
-    if isinstance(training, dict) and isinstance(teachers, dict):
-        training["teachers"] = {t: _absolute_model(m, folder) if isinstance(m, str) else m for t, m in teachers.items()}
+    if isinstance(training, dict) and "teachers" in training:
+        training["teachers"] = _absolute_models(training["teachers"], folder)
     corpora = data.get("corpora")
     tasks = data.get("tasks")
     for task in tasks.values() if isinstance(tasks, Mapping) else []:
@@ -275,7 +272,14 @@ def _index(node: list[Any], part: str, override: str) -> int:
     return int(part)
 
 
-def _absolute_model(name: str, folder: Path) -> str:
-    """Return the path of a model that lies beside a file; whatever else is named, as a hub id, stays as it is."""
-    path = folder / Path(name).expanduser()
-    return str(path) if path.is_dir() else name
+def _absolute_models(given: object, folder: Path) -> object:
+    """Return a model's name, or all those in a list or a mapping, as paths if they lie beside a file.
+
+    Whatever else is named, as a hub id, stays as it is.
+    """
+    if isinstance(given, dict):
+        return {key: _absolute_models(each, folder) for key, each in given.items()}
+    if isinstance(given, list):
+        return [_absolute_models(each, folder) for each in given]
+    path = folder / Path(given).expanduser() if isinstance(given, str) else None
+    return given if path is None or not path.is_dir() else str(path)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import yaml
 from torch import Tensor
 
 from hiernlp.comparison.runs import planned, single_folder
@@ -20,7 +21,7 @@ from hiernlp.experiment import Run, build_trainer, new_accelerator, prepare
 from hiernlp.experiment.preparation import Experiment
 from hiernlp.kinds._base import IGNORE, Kind
 from hiernlp.kinds.dependencies import ArcScores
-from hiernlp.recipe.files import validate_recipe
+from hiernlp.recipe.files import load_recipe, validate_recipe
 from hiernlp.registry import kinds
 from hiernlp.settings import validate
 from hiernlp.training.data import BatchBuilder
@@ -69,25 +70,26 @@ def norm_of(gradients: tuple[Tensor | None, ...]) -> float:
     return math.sqrt(sum(float(g.double().square().sum()) for g in gradients if g is not None))
 
 
-def test_where_there_is_no_lesson_there_is_no_loss(recipe_data: Make) -> None:
-    experiment, builder = made(recipe_data)
+def answered(make: Make) -> Iterator[tuple[Kind[Any, Any], Any, list[dict[str, np.ndarray]], int]]:
+    """Yield of each task its head, what it answers of two sentences, its lessons of them, and the longer length."""
+    experiment, builder = made(make)
     model = experiment.bundle.model.eval()
     for corpus, split in experiment.train.items():
-        batch = builder(corpus, [0, 1])
+        words = builder(corpus, [0, 1]).words
         for task in (task for task in split.tasks if task != "entities"):
-            head = builder.heads[task]
-            outputs = model(batch.words, tasks=[task])[task]
-            size = max(batch.words.lengths)
-            said = head.lessons(outputs, batch.words.lengths)
-            nothing = head.imitation(outputs, head.collate_lessons([None, None], size))
-            assert nothing.item() == 0
-            found = torch.autograd.grad(nothing, list(head.parameters()), retain_graph=True, allow_unused=True)
-            assert norm_of(found) == 0
-            alone = [
-                head.imitation(outputs, head.collate_lessons(one, size)) for one in ([said[0], None], [None, said[1]])
-            ]
-            both = head.imitation(outputs, head.collate_lessons(said, size))
-            torch.testing.assert_close(sum(alone), both)
+            outputs = model(words, tasks=[task])[task]
+            yield builder.heads[task], outputs, builder.heads[task].lessons(outputs, words.lengths), max(words.lengths)
+
+
+def test_where_there_is_no_lesson_there_is_no_loss(recipe_data: Make) -> None:
+    for head, outputs, said, size in answered(recipe_data):
+        nothing = head.imitation(outputs, head.collate_lessons([None, None], size))
+        assert nothing.item() == 0
+        found = torch.autograd.grad(nothing, list(head.parameters()), retain_graph=True, allow_unused=True)
+        assert norm_of(found) == 0
+        alone = [head.imitation(outputs, head.collate_lessons(one, size)) for one in ([said[0], None], [None, said[1]])]
+        both = head.imitation(outputs, head.collate_lessons(said, size))
+        torch.testing.assert_close(sum(alone), both)
 
 
 def head_of(kind: str, options: dict[str, Any], labels: dict[str, list[str]], *, size: int = 4) -> Kind[Any, Any]:
@@ -154,6 +156,42 @@ def test_lessons_do_not_depend_on_the_batch(recipe_data: Make) -> None:
                     np.testing.assert_allclose(one[name], other[name], atol=2e-3)
 
 
+def test_what_several_teachers_say_of_trees_by_hand() -> None:
+    """Three words: both agree on the head of the first, one has the mean's of the second, none that of the third."""
+    head = head_of("dependencies", {}, {"relations": ["root", "obj"]})
+    one, other = (
+        {
+            "heads": np.array(heads, dtype=np.int32),
+            "arcs": np.array(arcs, dtype=np.float16),
+            "relations": np.array(relations, dtype=np.float16),
+        }
+        for heads, arcs, relations in (
+            ([0, 1, 0], [[0.75, 0, 0.25, 0], [0, 1, 0, 0], [0.5, 0.125, 0.375, 0]], [[1, 0], [0.25, 0.75], [0.5, 0.5]]),
+            (
+                [0, 3, 1],
+                [[0.5, 0, 0.25, 0.25], [0, 0.25, 0, 0.75], [0.125, 0.5, 0.375, 0]],
+                [[0.5, 0.5], [1, 0], [1, 0]],
+            ),
+        )
+    )
+    found = head.mean_lesson([one, other])
+    assert found["heads"].tolist() == [0, 1, 2]
+    assert found["arcs"].tolist() == [[0.625, 0, 0.25, 0.125], [0, 0.625, 0, 0.375], [0.3125, 0.3125, 0.375, 0]]
+    assert found["relations"].tolist() == [[0.75, 0.25], [0.25, 0.75], [0, 0]]
+    assert {name: array.dtype for name, array in found.items()} == {name: array.dtype for name, array in one.items()}
+    output = head(torch.randn(1, 3, 4), torch.ones(1, 3, dtype=torch.bool))
+    assert head.imitation(output, head.collate_lessons([found], 3)).isfinite()
+
+
+def test_the_same_said_by_several_teachers_is_what_one_says(recipe_data: Make) -> None:
+    for head, _, said, _ in answered(recipe_data):
+        for lesson in said:
+            together = head.mean_lesson([lesson] * 3)
+            assert together.keys() == lesson.keys()
+            for name in lesson:
+                np.testing.assert_allclose(together[name], lesson[name], atol=1e-3)
+
+
 def test_the_teachers_share() -> None:
     settings = TrainingSettings(teachers="models")
     assert [teachers_share(done, settings) for done in (0.0, 0.25, 1.0)] == [1.0, 0.75, 0.0]
@@ -179,6 +217,22 @@ def test_the_loss_is_of_both(make_run: MakeRun, tmp_path: Path) -> None:
 
     assert loss(0.25) == pytest.approx(0.75 * loss(0.0) + 0.25 * loss(1.0), rel=1e-5)
     assert loss(0.0) != pytest.approx(loss(1.0), rel=1e-2)
+
+
+def test_teachers_of_one_task_say_the_mean_of_what_each_says(make_run: MakeRun, tmp_path: Path) -> None:
+    for seed in (1, 2):
+        list(make_run(["upos"], output=f"teachers/{seed}", epochs=1, seed=seed).events())
+    one, other = (str(tmp_path / "teachers" / name) for name in "12")
+
+    def said(output: str, models: str | list[str]) -> list[np.ndarray]:
+        found = make_run(["upos"], output=output, teachers={"upos": models}).trainer.builder.lessons["ud", "upos"]
+        return [lesson["beliefs"] for lesson in found if lesson is not None]
+
+    alone, beside, both = said("one", one), said("other", [other]), said("both", [one, other])
+    assert len(both) == len(alone) > 0
+    assert any(not np.allclose(a, b, atol=0.01) for a, b in zip(alone, beside, strict=True))
+    for a, b, mean in zip(alone, beside, both, strict=True):
+        np.testing.assert_allclose(mean, (a.astype(np.float64) + b) / 2, atol=1e-3)
 
 
 def scrambled(file: Path, copy: Path) -> str:
@@ -332,6 +386,7 @@ def test_a_comparison_lets_each_tasks_own_model_teach(recipe_data: Make, tmp_pat
         ({"upos": "nowhere/at/all"}, r"training\.teachers\.upos: nowhere/at/all: expected a model folder"),
         ({"xpos": "upos"}, r"training\.teachers\.xpos: .*upos: expected a model of 'xpos', found one of upos"),
         ({"upos": "small"}, r"training\.teachers\.upos: .*small: expected the labels that 'upos' has here"),
+        ({"upos": ["upos", "small"]}, r"training\.teachers\.upos: .*small: expected the labels that 'upos' has here"),
         ("alone", r"training\.teachers: 'alone' is for `hiernlp compare`"),
         ("empty", r"training\.teachers: empty: expected a folder that `hiernlp compare` made"),
     ],
@@ -352,10 +407,26 @@ def test_what_cannot_teach_is_refused_and_leaves_no_folder(
     assert not (tmp_path / "pupil").exists()
 
 
+def test_a_recipe_finds_the_models_beside_it(recipe_data: Make, tmp_path: Path) -> None:
+    (tmp_path / "runs" / "upos").mkdir(parents=True)
+    beside = str(tmp_path / "runs" / "upos")
+    for given, wanted in (
+        ({"upos": "runs/upos"}, {"upos": beside}),
+        ({"upos": ["runs/upos", "some-lab/tagger"]}, {"upos": [beside, "some-lab/tagger"]}),
+        ("runs/upos", beside),
+        ("alone", "alone"),
+        (None, None),
+    ):
+        (tmp_path / "r.yaml").write_text(yaml.safe_dump(recipe_data(["upos"], teachers=given)), encoding="utf-8")
+        assert load_recipe(tmp_path / "r.yaml").training.teachers == wanted
+
+
 def test_a_recipe_says_who_can_be_taught(recipe_data: Make) -> None:
     for teachers, message in (
         ({"entities": "x"}, "teachers.entities: a task of the kind 'nested_spans' cannot be taught"),
         ({"upso": "x"}, "teachers.upso: there is no such task; did you mean 'upos'"),
+        ({"upos": ["x", "y", "x"]}, "teachers.upos: expected different models, found x, y, x"),
+        ({"upos": []}, "training.teachers"),
     ):
         with pytest.raises(RecipeError, match=message):
             validate_recipe(recipe_data(["upos", "entities"], teachers=teachers))
