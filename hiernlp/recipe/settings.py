@@ -384,7 +384,7 @@ class Recipe(Settings):
     @model_validator(mode="after")
     def _teachers_fit(self) -> Recipe:
         teachers = self.training.teachers
-        for task in teachers if isinstance(teachers, dict) else ():
+        for task, models in teachers.items() if isinstance(teachers, dict) else ():
             where = f"training.teachers.{task}"
             if task not in self.tasks:
                 raise ValueError(f"{where}: there is no such task{did_you_mean(task, self.tasks)}")
@@ -392,4 +392,8 @@ class Recipe(Settings):
                 raise ValueError(f"{where}: a task of the kind {self.tasks[task].kind!r} cannot be taught by a model")
             if self.tasks[task].view is not None:
                 raise ValueError(f"{where}: {task!r} reads a view of its own, which no teacher sees")
+            if not models:
+                raise ValueError(f"{where}: expected a model or several, found none; name one or leave the task out")
+            if not isinstance(models, str) and len({*models}) < len(models):
+                raise ValueError(f"{where}: expected different models, found {', '.join(models)}; name each once")
         return self

@@ -100,7 +100,7 @@ class TrainingSettings(Settings):
     single_scores: dict[str, Annotated[float, Field(allow_inf_nan=False)]] | str | None = None
     """What each task scores on the development data when trained alone: its main figure as a share of one by task, or
     a folder: one that ``hiernlp compare`` made, or ``training/single`` of a model trained with ``--single-tasks``."""
-    teachers: dict[str, str | Annotated[list[str], Field(min_length=1)]] | str | None = None
+    teachers: dict[str, str | list[str]] | str | None = None
     """Models from which tasks learn beside the annotation (knowledge distillation, Hinton et al. 2015; by single-task
     models, Clark et al. 2019): by task a model folder or hub id, or several, which teach the mean of what they say; or
     ``alone``: with ``hiernlp compare``, each task's own model, trained alone first; or a folder: one that ``hiernlp
@@ -152,13 +152,6 @@ class TrainingSettings(Settings):
         for name in ("teaching", "teaching_corpora"):
             if self.teachers is None and getattr(self, name) != type(self).model_fields[name].default:
                 raise ValueError(f"{name}: has no effect without teachers; set `teachers`, too")
-        return self
-
-    @model_validator(mode="after")
-    def _teachers_differ(self) -> Self:
-        for task, models in self.teachers.items() if isinstance(self.teachers, dict) else ():
-            if not isinstance(models, str) and len({*models}) < len(models):
-                raise ValueError(f"teachers.{task}: expected different models, found {', '.join(models)}")
         return self
 
     @model_validator(mode="after")

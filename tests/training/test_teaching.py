@@ -426,7 +426,7 @@ def test_a_recipe_says_who_can_be_taught(recipe_data: Make) -> None:
         ({"entities": "x"}, "teachers.entities: a task of the kind 'nested_spans' cannot be taught"),
         ({"upso": "x"}, "teachers.upso: there is no such task; did you mean 'upos'"),
         ({"upos": ["x", "y", "x"]}, "teachers.upos: expected different models, found x, y, x"),
-        ({"upos": []}, "training.teachers"),
+        ({"upos": []}, "teachers.upos: expected a model or several, found none"),
     ):
         with pytest.raises(RecipeError, match=message):
             validate_recipe(recipe_data(["upos", "entities"], teachers=teachers))
