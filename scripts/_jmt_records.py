@@ -60,7 +60,12 @@ class Run:
     folder: Path
     record: Path
     gold: Path
-    teachers: Mapping[str, Run] = field(default_factory=dict)
+    teachers: Mapping[str, Sequence[Run]] = field(default_factory=dict)
+
+    @property
+    def all_teachers(self) -> list[Run]:
+        """The runs whose models teach any of this one's tasks."""
+        return [teacher for theirs in self.teachers.values() for teacher in theirs]
 
     @property
     def digest(self) -> str:
@@ -73,7 +78,9 @@ class Run:
         data = self.recipe.model_dump(mode="json", by_alias=True, exclude_defaults=True)
         data.get("training", {}).pop("precision", None)
         if self.teachers:
-            data["training"]["teachers"] = {task: teacher.digest for task, teacher in self.teachers.items()}
+            data["training"]["teachers"] = {
+                task: [teacher.digest for teacher in theirs] for task, theirs in self.teachers.items()
+            }
         for corpus in data["corpora"].values():
             for split in ("train", "dev", "test"):
                 corpus[split] = ["/".join(Path(file).parts[-2:]) for file in corpus.get(split, [])]

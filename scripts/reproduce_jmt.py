@@ -6,10 +6,10 @@ The folder holds ewt/{train,dev,test}.conllu, conll2000/{train,test}.txt, sick/{
 gum/train.conllu. Every run is a model folder under --output and, once it is trained and scored, a record under
 --records: a small file of its scores. An interrupted run goes on when the command is given again, and one that has a
 record is not trained again; to repeat all, give an empty folder of records. Some of the joint model's tasks on words
-are taught by the models of each task alone, those of the first seed, which are trained anew where they are recorded but
-not there; so taught, the joint model also reads sentences of GUM, as raw text. Checkpoints are chosen on development
-data, test data are scored once a model. At the end, and whenever the command is told to stop, the section between the
-marks in --report is written anew from the records.
+are taught by the models of each task alone, which are trained anew where they are recorded but not there; so taught,
+the joint model also reads sentences of GUM, as raw text. Checkpoints are chosen on development data, test data are
+scored once a model. At the end, and whenever the command is told to stop, the section between the marks in --report is
+written anew from the records.
 """
 
 from __future__ import annotations
@@ -41,8 +41,11 @@ CORPORA = {
     **dict.fromkeys(("relatedness", "entailment"), ("sick",)),
 }
 """The corpus that annotates each task: what is trained alone reads no other."""
-TAUGHT = ("upos", "xpos", "dependencies")
-"""The tasks that their own models teach, each on all single sentences: what loses most by joining."""
+TAUGHT = {"upos": (1, 2, 3), "xpos": (1, 2, 3), "dependencies": (1,)}
+"""The tasks that their own models teach, each on all single sentences: what loses most by joining.
+
+By task, the seeds of those models, whatever the joint model's; where they are several the mean of what they say.
+"""
 RAW = "corpora.gum={{reader: conllu, train: {file}, split: {{train: 0.7}}}}"
 """Sentences of another treebank, as raw text: their annotation is not read, the teachers alone speak of them."""
 BESIDE_TEACHERS = [
@@ -80,7 +83,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("runs/jmt"), help="folder for the models")
     parser.add_argument("--records", type=Path, default=Path("docs/jmt"), help="folder for the runs' scores")
     parser.add_argument("--report", type=Path, default=Path("docs/results.md"), help="the page to write into")
-    parser.add_argument("--seeds", default="1,2,3", help="seeds of joint models and single tasks; the first teaches")
+    parser.add_argument("--seeds", default="1,2,3", help="seeds of joint models and single tasks")
     parser.add_argument("--variant-seeds", default="1", help="seeds of the variants")
     parser.add_argument("--variant-share", type=float, default=0.25, help="share of the data that variants train on")
     parser.add_argument("--jobs", type=int, default=1, help="processes at once, which share the processor's cores")
@@ -137,14 +140,13 @@ def plan(
     seeds, variant_seeds = (
         [int(seed) for seed in given.split(",") if seed] for given in (arguments.seeds, arguments.variant_seeds)
     )
-    single = {
-        task: [
-            run(f"single.{task}", single_task(only_tasks(recipe, [task], corpora=CORPORA), task), seed)
-            for seed in seeds
-        ]
-        for task in recipe.main_tasks
-    }
-    teachers = {task: single[task][0] for task in TAUGHT}
+
+    def alone(task: str, seeds: Sequence[int]) -> list[Run]:
+        own = single_task(only_tasks(recipe, [task], corpora=CORPORA), task)
+        return [run(f"single.{task}", own, seed) for seed in seeds]
+
+    single = {task: alone(task, seeds) for task in recipe.main_tasks}
+    teachers = {task: alone(task, theirs) for task, theirs in TAUGHT.items()}
     raw = RAW.format(file=json.dumps(str(data / "gum" / "train.conllu")))
     beside = load_recipe(RECIPE, overrides=[*changes, raw, *BESIDE_TEACHERS])
     joint = [taught(run("joint", beside, seed), teachers) for seed in seeds]
@@ -178,9 +180,9 @@ def in_folder(data: Path, recipe: Recipe) -> list[str]:
     ]
 
 
-def taught(run: Run, teachers: Mapping[str, Run]) -> Run:
+def taught(run: Run, teachers: Mapping[str, Sequence[Run]]) -> Run:
     """Return a run whose tasks learn from other runs' models, too."""
-    folders = {task: str(teacher.folder.resolve()) for task, teacher in teachers.items()}
+    folders = {task: [str(teacher.folder.resolve()) for teacher in theirs] for task, theirs in teachers.items()}
     recipe = with_training(run.recipe, teachers=folders, teaching_corpora="all")
     return replace(run, recipe=recipe, teachers=teachers)
 
@@ -194,7 +196,7 @@ def to_do(chosen: Sequence[Run]) -> list[Run]:
     for run in sorted(chosen, key=lambda run: run.recipe.training.seed):
         if run.is_recorded():
             continue
-        needed = [teacher for teacher in run.teachers.values() if not teacher.is_trained()]
+        needed = [teacher for teacher in run.all_teachers if not teacher.is_trained()]
         runs |= {each.name: each for each in (*needed, run) if each.name not in runs}
     return list(runs.values())
 
@@ -255,7 +257,7 @@ def work(runs: Sequence[Run], *, at_once: int, logs: Path) -> None:
 
 def first_ready(runs: Sequence[Run]) -> Run | None:
     """Return the first run whose teachers are all trained, if there is one."""
-    return next((run for run in runs if all(teacher.is_trained() for teacher in run.teachers.values())), None)
+    return next((run for run in runs if all(teacher.is_trained() for teacher in run.all_teachers)), None)
 
 
 def _leave(number: int, _frame: object) -> None:
