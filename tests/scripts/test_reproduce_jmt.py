@@ -31,7 +31,7 @@ def test_the_command_names_no_folder_of_this_machine(reproduce, data):
 
 @pytest.fixture
 def planned(reproduce, tmp_path):
-    def plan(data="data", seeds="1,2"):
+    def plan(data="data", seeds="1,2", changes=()):
         given = Namespace(
             data=tmp_path / data,
             output=tmp_path / data / "models",
@@ -39,12 +39,18 @@ def planned(reproduce, tmp_path):
             seeds=seeds,
             variant_seeds="1",
             variant_share=0.25,
-            set=[],
+            set=list(changes),
         )
         joint, untaught, single, variants = reproduce.plan(given)
         return [*joint, *untaught, *(run for each in (single, variants) for runs in each.values() for run in runs)]
 
     return plan
+
+
+def test_what_the_user_sets_holds_for_every_run(planned):
+    for run in planned(changes=["training.epochs=1", "corpora.sick.repeat=4"]):
+        repeats = [corpus.repeat for name, corpus in run.recipe.corpora.items() if name == "sick"]
+        assert (run.recipe.training.epochs, repeats) in [(1, []), (1, [4])], run.name
 
 
 def finish(run):
