@@ -132,18 +132,28 @@ def official_table(joint: Sequence[Run], single: Mapping[str, Sequence[Run]]) ->
     return _markdown(["EWT test", *OFFICIAL], rows)
 
 
-def facts(runs: Sequence[Run], *, command: str, joint: Sequence[Run]) -> str:
-    """Return how the figures were made: command, versions, seeds, dates, speed."""
-    records = read_records(runs)
+def facts(runs: Mapping[str, Sequence[Run]], *, command: str, joint: Sequence[Run]) -> str:
+    """Return how the figures were made: command, seeds, dates, versions, speed.
+
+    Args:
+        runs: all runs, by what they are called where their seeds are told.
+        command: what trains them all.
+        joint: the joint runs.
+    """
+    of_each = {called: read_records(each) for called, each in runs.items()}
+    records = [record for each in of_each.values() for record in each]
     if not records:
         return "- no run is recorded\n"
     dates = sorted({record["date"] for record in records})
     versions = sorted({", ".join(f"{k} {v}" for k, v in record["versions"].items()) for record in records})
     precisions = Counter(record["precision"] for record in records)
     speeds = [record["words_per_second"] for record in read_records(joint)]
+    seeds = {called: sorted({record["seed"] for record in each}) for called, each in of_each.items() if each}
+    planned = sum(map(len, runs.values()))
     lines = {
         "command": f"`{command}`",
-        "runs": f"{len(records)} of {len(runs)} recorded, {dates[0]}" + (f" to {dates[-1]}" if dates[1:] else ""),
+        "seeds": "; ".join(f"{called}: {', '.join(map(str, found))}" for called, found in seeds.items()),
+        "runs": f"{len(records)} of {planned} recorded, {dates[0]}" + (f" to {dates[-1]}" if dates[1:] else ""),
         "versions": "; ".join(versions),
         "precision": ", ".join(f"{precision} in {count} runs" for precision, count in precisions.most_common()),
         "training, joint": f"{round(mean(speeds))} words a second a process" if speeds else "not run",

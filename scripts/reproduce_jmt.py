@@ -96,7 +96,12 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.report.parent.mkdir(parents=True, exist_ok=True)
     joint, untaught, single, variants = plan(arguments)
-    runs = [*joint, *untaught, *(run for each in (single, variants) for found in each.values() for run in found)]
+    groups = {
+        "joint": joint,
+        "each task alone": [run for found in single.values() for run in found],
+        "without teachers, and variants": [*untaught, *(run for found in variants.values() for run in found)],
+    }
+    runs = [run for group in groups.values() for run in group]
     wanted = tuple(arguments.only)
     chosen = [run for run in runs if not wanted or run.name.startswith(wanted)]
     try:
@@ -113,7 +118,7 @@ def main() -> None:
                 f"{shares}\n\n{variants_table(variants)}",
                 "EWT test, gold words, by the official scorer over the CoNLL-U that `hiernlp analyze` writes:\n",
                 official_table(joint, single),
-                facts(runs, command=repeating(sys.argv), joint=joint),
+                facts(groups, command=repeating(sys.argv), joint=joint),
             ]
         )
         write(arguments.report, text)

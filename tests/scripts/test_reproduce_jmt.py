@@ -15,6 +15,11 @@ def reproduce(script):
     return script("reproduce_jmt")
 
 
+@pytest.fixture
+def report(script):
+    return script("_jmt_report")
+
+
 def test_all_variants_fit_the_encoders_six_layers(reproduce):
     for title, changes in reproduce.VARIANTS.items():
         recipe = load_recipe(reproduce.RECIPE, overrides=changes)
@@ -59,9 +64,9 @@ def finish(run):
     log.write_text(json.dumps({"event": "end", "reason": "finished"}) + "\n")
 
 
-def record(run):
+def record(run, **found):
     run.record.parent.mkdir(exist_ok=True)
-    run.record.write_text(json.dumps({"recipe": run.digest}))
+    run.record.write_text(json.dumps({"recipe": run.digest, **found}))
 
 
 def test_what_is_taught_comes_after_its_teachers(reproduce, planned):
@@ -98,3 +103,24 @@ def test_a_record_is_of_its_recipe_wherever_the_files_lie(planned):
     here, there = ({run.name: run.digest for run in planned(data)} for data in ("data", "elsewhere/data"))
     assert here == there
     assert len(set(here.values())) == len(here)
+
+
+def test_the_page_tells_seeds_dates_and_speed_of_what_is_recorded(report, planned):
+    runs = planned(seeds="1,2,3")
+    joint = [run for run in runs if run.name.startswith("joint.")]
+    done = {1: ("2026-01-02", 400), 3: ("2026-01-01", 500)}
+    for run in joint:
+        seed = run.recipe.training.seed
+        if seed in done:
+            date, speed = done[seed]
+            record(run, seed=seed, date=date, precision="float32", versions={"torch": "2"}, words_per_second=speed)
+    others = [run for run in runs if run not in joint]
+    lines = report.facts({"joint": joint, "others": others}, command="go", joint=joint).splitlines()
+    assert lines == [
+        "- command: `go`",
+        "- seeds: joint: 1, 3",
+        f"- runs: 2 of {len(runs)} recorded, 2026-01-01 to 2026-01-02",
+        "- versions: torch 2",
+        "- precision: float32 in 2 runs",
+        "- training, joint: 450 words a second a process",
+    ]
