@@ -72,7 +72,6 @@ VARIANTS = {
     "without label feedback": ["feeds=[]"],
     "without shortcut": BARE,
     "linear heads": LINEAR,
-    "without the words' letter case": ["encoding.letter_case=false"],
     "tasks in turns, bottom-up, successive regularisation": [*TURNS, "training.successive={}"],
     "tasks in turns, bottom-up": TURNS,
     "one task a batch, random order": ["sampling.order=random"],
