@@ -130,7 +130,7 @@ def plan(
     """Return the joint runs, those without teachers, agreements and lexicon, each task's alone, and each variant's."""
     data: Path = arguments.data.resolve()
     corpora = in_folder(data, load_recipe(RECIPE))
-    changes = [*arguments.set, *corpora]
+    changes = [*corpora, *arguments.set]
     recipe = load_recipe(RECIPE, overrides=[*changes, *ALONE])
     share = [f"corpora.{corpus}.split.train={arguments.variant_share}" for corpus in recipe.corpora]
 

@@ -53,7 +53,9 @@ def planned(reproduce, tmp_path):
 
 
 def test_what_the_user_sets_holds_for_every_run(planned):
-    for run in planned(changes=["training.epochs=1", "corpora.sick.repeat=4"]):
+    for run in planned(changes=["training.epochs=1", "corpora.sick.repeat=4", "corpora.ewt.train=my/own.conllu"]):
+        trees = [corpus.train for name, corpus in run.recipe.corpora.items() if name == "ewt"]
+        assert all(file.endswith("my/own.conllu") for files in trees for file in files), run.name
         repeats = [corpus.repeat for name, corpus in run.recipe.corpora.items() if name == "sick"]
         assert (run.recipe.training.epochs, repeats) in [(1, []), (1, [4])], run.name
 
